@@ -1,0 +1,98 @@
+"""Every error Voxduct raises, in one tree that says whose fault it is.
+
+    VoxductError
+    ├── ClientError            the caller sent something wrong; the session goes on unless `fatal`
+    │   ├── AudioFormatError   bytes that cannot be the declared audio
+    │   ├── MessageError       a message that is not in the protocol, or out of order
+    │   ├── TextError          text that cannot be spoken (empty, too long)
+    │   ├── VoiceError         no voice of that name
+    │   └── LimitError         a limit of the server was reached
+    └── ServerError            our fault, or the machine's
+        ├── ModelError         a model's files are missing, corrupt or not what they claim to be
+        ├── InferenceError     a model failed while running; fails one utterance, never a session
+        └── OverloadError      the machine cannot take more work now
+
+Each error carries a stable `code` for the wire, the name of the offending parameter when there is one, and a message
+of one line that says what is wrong and what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class VoxductError(Exception):
+    """Base of the tree; catch it to catch everything Voxduct raises on purpose."""
+
+    code = "error"
+
+    def __init__(
+        self, message: str, *, code: str | None = None, param: str | None = None, fatal: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.fatal = fatal
+        if code is not None:
+            self.code = code
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class ClientError(VoxductError):
+    """The caller's fault."""
+
+    code = "bad_request"
+
+
+class AudioFormatError(ClientError):
+    """Audio bytes that cannot be what was declared: odd byte count, NaN samples, an unsupported rate."""
+
+    code = "bad_audio"
+
+
+class MessageError(ClientError):
+    """A message that is not in the protocol, is malformed, or came out of order."""
+
+    code = "bad_message"
+
+
+class TextError(ClientError):
+    """Text that cannot be spoken."""
+
+    code = "bad_text"
+
+
+class VoiceError(ClientError):
+    """A voice that this server does not have."""
+
+    code = "unknown_voice"
+
+
+class LimitError(ClientError):
+    """A limit that the server states in `ready` was exceeded."""
+
+    code = "limit_exceeded"
+
+
+class ServerError(VoxductError):
+    """Our fault, or the machine's."""
+
+    code = "internal"
+
+
+class ModelError(ServerError):
+    """A model's files are missing, corrupt, or not what their manifest says."""
+
+    code = "bad_model"
+
+
+class InferenceError(ServerError):
+    """A model failed while running. It fails the utterance it worked on, never the session."""
+
+    code = "inference_failed"
+
+
+class OverloadError(ServerError):
+    """The machine cannot take more work now; try again later."""
+
+    code = "overloaded"

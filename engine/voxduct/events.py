@@ -1,0 +1,147 @@
+"""Everything the engine can say. Positions are sample indexes (16 kHz) since the session's start.
+
+`Event` is a closed union: match on it, and end with `assert_never`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from voxduct.audio import Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One recognised word."""
+
+    text: str
+    start: int
+    end: int
+    probability: float
+    """0 to 1: geometric mean of the word's token probabilities."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """Speech began at `start` (pre-roll included); what follows belongs to `utterance`."""
+
+    utterance: int
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStopped:
+    """The endpoint of `utterance` was decided; its `Final` follows."""
+
+    utterance: int
+    end: int
+    """Where speech ended."""
+    decided: int
+    """How much audio had been heard when that was decided (`end` plus the hang-over)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartialText:
+    """What the utterance seems to go on with after its committed text; the next one replaces it."""
+
+    utterance: int
+    text: str
+    end: int
+    """The audio up to here was heard for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedText:
+    """Words added to the utterance for good; append-only."""
+
+    utterance: int
+    words: tuple[Word, ...]
+
+    @property
+    def text(self) -> str:
+        """The words, joined by spaces."""
+        return " ".join(word.text for word in self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class FinalText:
+    """The whole utterance, once it has ended. No more events carry its number. May be empty."""
+
+    utterance: int
+    start: int
+    end: int
+    words: tuple[Word, ...]
+    confidence: float
+    language: str
+
+    @property
+    def text(self) -> str:
+        """The words, joined by spaces."""
+        return " ".join(word.text for word in self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class MarkerReached:
+    """All audio that came before the marker `id` is final."""
+
+    id: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechAudioStarted:
+    """Speech for the request `id` begins; `SpeechAudio` follows."""
+
+    id: str
+    voice: str
+    sample_rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechAudio:
+    """Some samples of speech; `start` counts samples since `SpeechAudioStarted`."""
+
+    id: str
+    start: int
+    samples: Samples
+
+
+class SpeechEnd(StrEnum):
+    """Why speech ended."""
+
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechAudioEnded:
+    """No more audio comes for the request `id`."""
+
+    id: str
+    reason: SpeechEnd
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Something went wrong in one utterance or request; the session goes on."""
+
+    code: str
+    message: str
+    utterance: int | None = None
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InputEnded:
+    """All input was ended by the client and everything about it has been said."""
+
+    position: int
+
+
+HearingEvent: TypeAlias = SpeechStarted | SpeechStopped | PartialText | CommittedText | FinalText
+SpeakingEvent: TypeAlias = SpeechAudioStarted | SpeechAudio | SpeechAudioEnded
+Event: TypeAlias = HearingEvent | SpeakingEvent | MarkerReached | Failed | InputEnded

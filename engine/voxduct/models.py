@@ -1,0 +1,138 @@
+"""What a model must offer, and what a unit of inference is. Nothing here runs a model.
+
+Weights are shared by all sessions; what one stream remembers is a separate state object that the stage owns and that
+one running job at a time may touch. `voxduct.onnx` implements these protocols; tests implement them in a few lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from voxduct.audio import Samples
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+
+class JobKind(IntEnum):
+    """What a job computes; the smaller, the sooner it should run."""
+
+    VAD = 0
+    FINAL = 1  # never dropped
+    SPEECH = 2
+    UPDATE = 3  # a stale one may be coalesced with its successor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """One unit of inference that a stage wants done.
+
+    The shell calls `run` on any thread, once, and hands what it returned (or the exception) back to where the job
+    came from. A stage has at most one job out at a time; dropping a job of a closed stage is always allowed.
+    """
+
+    kind: JobKind
+    run: Callable[[], object]
+    audio_samples: int
+    """How much audio the job is about: heard for `VAD`, `UPDATE`, `FINAL`; to be made for `SPEECH`."""
+
+
+class VadModel(Protocol):
+    """Speech probability per frame."""
+
+    @property
+    def frame_size(self) -> int:
+        """Samples of one frame at 16 kHz."""
+
+    def new_state(self) -> object:
+        """The state of a stream that has heard nothing."""
+
+    def probabilities(self, frames: Floats, state: object) -> Floats:
+        """Frames of shape [n, frame_size] to probabilities of shape [n]; advances `state` in place."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderStep:
+    """What a decoder said about the tokens it was just fed."""
+
+    logits: Floats
+    """Shape [tokens, vocabulary]."""
+    attention: Floats | None
+    """Alignment heads' cross-attention, shape [heads, tokens, encoder frames]; None when the export has none."""
+
+
+class WhisperModel(Protocol):
+    """A Whisper of any size: an encoder and a decoder with a key-value cache."""
+
+    num_mels: int
+    frame_samples: int
+    """Samples of one encoder frame (320 = 20 ms)."""
+
+    def encode(self, log_mel: Floats) -> object:
+        """Log-mel of shape [num_mels, frames] to an opaque encoding."""
+
+    def num_frames(self, encoding: object) -> int:
+        """Encoder frames in an encoding."""
+
+    def new_state(self, encoding: object) -> object:
+        """A decoder state (empty cache) over an encoding."""
+
+    def decode(self, tokens: Sequence[int], state: object) -> DecoderStep:
+        """Feeds tokens after those fed before; advances `state` in place."""
+
+
+class Codec(Protocol):
+    """A streaming neural codec: frames of `frame_size` samples to `num_codebooks` ids and back."""
+
+    sample_rate: int
+    frame_size: int
+    num_codebooks: int
+    cardinality: int
+
+    def new_encoder_state(self) -> object:
+        """The state of an encoder that has heard nothing."""
+
+    def new_decoder_state(self) -> object:
+        """The state of a decoder that has said nothing."""
+
+    def encode(self, samples: Samples, state: object) -> Ints:
+        """Samples of shape [n * frame_size] to codes of shape [num_codebooks, n]; advances `state`."""
+
+    def decode(self, codes: Ints, state: object) -> Samples:
+        """Codes of shape [num_codebooks, n] to samples of shape [n * frame_size]; advances `state`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeStep:
+    """What a codec language model said about the steps it was just fed."""
+
+    logits: Floats
+    """Shape [steps, num_codebooks, cardinality]."""
+    advance: Floats
+    """Shape [steps]: logit that the phoneme pointer moves on at the next frame."""
+
+
+class CodeLm(Protocol):
+    """A codec language model with a phoneme pointer."""
+
+    def new_state(self) -> object:
+        """An empty key-value cache."""
+
+    def copy_state(self, state: object) -> object:
+        """A state that can go on independently (voices are cached, primed states)."""
+
+    def step(self, codes: Ints, phones: Ints, age: Ints, speaker: Floats, state: object) -> CodeStep:
+        """Feeds steps: codes [steps, books], phones [steps, 4], age [steps], speaker [dim]; advances `state`."""
+
+
+class GraphemeToPhoneme(Protocol):
+    """Phonemes of a word that no lexicon has."""
+
+    def phonemes(self, word: str) -> Sequence[str]:
+        """A lower-case word to phoneme names."""

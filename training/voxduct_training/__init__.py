@@ -1,0 +1,1 @@
+"""Recipes that make the models Voxduct ships: data, training, export and evaluation."""
