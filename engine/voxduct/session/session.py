@@ -1,0 +1,140 @@
+"""One conversation: what a client sends goes in, what it should hear comes out. Sans-I/O.
+
+The caller feeds `receive_*`, then must drain `events()` (say them to the client, in order) and `jobs()` (run each
+once, on any thread, and hand what it returned or raised to `receive_result`, which may yield more of both).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from voxduct.asr.stream import Recogniser
+from voxduct.audio import AudioFormat
+from voxduct.errors import MessageError
+from voxduct.events import Event
+from voxduct.models import Job, VadModel
+from voxduct.session.hearing import Hearing
+from voxduct.session.speaking import Speaking
+from voxduct.tts.stream import Synthesiser
+from voxduct.vad import VadOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The models that all sessions share."""
+
+    vad: VadModel
+    recogniser: Recogniser
+    synthesiser: Synthesiser | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """How one session behaves."""
+
+    vad: VadOptions = field(default_factory=VadOptions)
+    voice: str | None = None
+    """Voice of requests that name none; None is the synthesiser's default."""
+    lockstep: bool = False
+    """Hear no more audio until everything due is computed (files, tests)."""
+
+
+class Session:
+    """Joins hearing and speaking; they do not disturb each other."""
+
+    def __init__(self, engine: Engine, options: SessionOptions, audio_format: AudioFormat) -> None:
+        self._options = options
+        self._hearing = Hearing(
+            engine.vad, engine.recogniser, audio_format, options.vad, lockstep=options.lockstep
+        )
+        self._speaking = Speaking(engine.synthesiser) if engine.synthesiser is not None else None
+        self._events: list[Event] = []
+        self._ending = False
+
+    @property
+    def done(self) -> bool:
+        """Input was ended and everything accepted before that has been said."""
+        return self._hearing.done and (self._speaking is None or self._speaking.done)
+
+    @property
+    def position(self) -> int:
+        """Samples accepted so far, at 16 kHz."""
+        return self._hearing.received
+
+    @property
+    def backlog(self) -> int:
+        """Samples accepted but not yet judged by the VAD; stop reading the socket when this grows too large."""
+        return self._hearing.backlog
+
+    def receive_audio(self, data: bytes) -> None:
+        """Raises AudioFormatError (the message is dropped, the session goes on) or MessageError after the end."""
+        self._refuse_after_end()
+        self._hearing.receive(data)
+
+    def receive_text(self, id: str, text: str, voice: str | None, seed: int = 0, *, final: bool = True) -> None:
+        """Text to speak; raises TextError, VoiceError, LimitError, or MessageError when there is no voice at all."""
+        self._refuse_after_end()
+        if self._speaking is None:
+            raise MessageError("this server has no voice; start it with a speech model", code="no_voice")
+        self._speaking.receive_text(id, text, voice or self._options.voice, seed, final=final)
+
+    def receive_marker(self, id: str) -> None:
+        """Asks for `MarkerReached(id)` once all audio so far is final."""
+        self._refuse_after_end()
+        self._hearing.mark(id)
+
+    def cancel_output(self, id: str | None = None) -> None:
+        """Stops the speech request `id`, or all of them; the shell must also drop what it has not sent yet."""
+        if self._speaking is not None:
+            self._events += self._speaking.cancel(id)
+
+    def pause_output(self, paused: bool) -> None:
+        """While paused no more speech is computed; call when unsent speech piles up, and again when it has gone."""
+        if self._speaking is not None:
+            self._speaking.paused = paused
+
+    def end_input(self) -> None:
+        """No more audio or text; `InputEnded` follows once all audio is final. Calling it again does nothing."""
+        if not self._ending:
+            self._ending = True
+            self._hearing.mark(None)
+            if self._speaking is not None:
+                self._speaking.end()
+
+    def _refuse_after_end(self) -> None:
+        if self._ending:
+            raise MessageError("the input was ended by `stop`; open a new session")
+
+    def jobs(self) -> list[Job]:
+        """Jobs to run now; call after every `receive_*`."""
+        events, jobs = self._hearing.pump()
+        self._events += events
+        if self._speaking is not None:
+            jobs += self._speaking.jobs()
+        return jobs
+
+    def receive_result(self, job: Job, result: object) -> None:
+        """What `job.run()` returned, or the exception it raised; jobs of cancelled requests are ignored."""
+        if self._hearing.owns(job):
+            self._events += self._hearing.receive_result(job, result)
+        elif self._speaking is not None and self._speaking.owns(job):
+            self._events += self._speaking.receive_result(job, result)
+
+    def events(self) -> list[Event]:
+        """What happened since the last call, in order."""
+        events, self._events = self._events, []
+        return events
+
+
+def run_to_rest(session: Session) -> list[Event]:
+    """Runs all jobs at once on the calling thread until none is due; returns the events. For files and tests."""
+    events: list[Event] = []
+    while jobs := session.jobs():
+        for job in jobs:
+            try:
+                result: object = job.run()
+            except Exception as error:  # whatever a model raises fails its utterance, not the caller
+                result = error
+            session.receive_result(job, result)
+        events += session.events()
+    return events + session.events()
