@@ -7,7 +7,7 @@ from 0 without gaps. Times are seconds since the session's start.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
 
@@ -15,6 +15,13 @@ from voxduct.audio import SAMPLE_RATE
 from voxduct.errors import MessageError
 
 PROTOCOL_VERSION = 1
+SUBPROTOCOL = "voxduct.v1"
+"""The WebSocket subprotocol a client may offer; a server that is offered it selects it."""
+MAX_ID_CHARS = 128
+MAX_SEED = 2**53 - 1  # the largest integer that JSON in a browser keeps exactly
+
+Id: TypeAlias = Annotated[str, msgspec.Meta(max_length=MAX_ID_CHARS)]
+Seed: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEED)]
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", forbid_unknown_fields=True):
@@ -41,23 +48,23 @@ class Start(Message, kw_only=True, tag="start"):
 class Marker(Message, kw_only=True, tag="marker"):
     """Asks to be echoed once all audio sent before it is final (an open utterance is closed for it)."""
 
-    id: str
+    id: Id
 
 
 class Say(Message, kw_only=True, tag="say"):
     """Text to speak. Pieces with the same `id` continue one request until one has `final` true."""
 
     text: str
-    id: str = "say"
+    id: Id = "say"
     voice: str | None = None
-    seed: int = 0
+    seed: Seed = 0
     final: bool = True
 
 
 class Cancel(Message, kw_only=True, tag="cancel"):
     """Stops speech at once: the request `id`, or all of them."""
 
-    id: str | None = None
+    id: Id | None = None
 
 
 class Stop(Message, kw_only=True, tag="stop"):
@@ -166,6 +173,7 @@ class SpeechAudioEndMessage(ServerMessage, kw_only=True, tag="speech_audio_end")
     reason: str
     """`completed`, `cancelled` or `failed`."""
     samples: int
+    """Samples of it that were sent."""
 
 
 class ErrorMessage(ServerMessage, kw_only=True, tag="error"):
