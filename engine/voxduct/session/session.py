@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from voxduct.asr.stream import Recogniser
 from voxduct.audio import AudioFormat
 from voxduct.errors import MessageError
-from voxduct.events import Event
+from voxduct.events import Event, InputEnded
 from voxduct.models import Job, VadModel
 from voxduct.session.hearing import Hearing
 from voxduct.session.speaking import Speaking
@@ -50,6 +50,7 @@ class Session:
         self._speaking = Speaking(engine.synthesiser) if engine.synthesiser is not None else None
         self._events: list[Event] = []
         self._ending = False
+        self._ended: InputEnded | None = None
 
     @property
     def done(self) -> bool:
@@ -94,7 +95,7 @@ class Session:
             self._speaking.paused = paused
 
     def end_input(self) -> None:
-        """No more audio or text; `InputEnded` follows once all audio is final. Calling it again does nothing."""
+        """No more audio or text; `InputEnded` follows once all of it is final and spoken. Calling it again does nothing."""
         if not self._ending:
             self._ending = True
             self._hearing.mark(None)
@@ -108,7 +109,11 @@ class Session:
     def jobs(self) -> list[Job]:
         """Jobs to run now; call after every `receive_*`."""
         events, jobs = self._hearing.pump()
-        self._events += events
+        for event in events:
+            if isinstance(event, InputEnded):
+                self._ended = event  # said once speech has ended too
+            else:
+                self._events.append(event)
         if self._speaking is not None:
             jobs += self._speaking.jobs()
         return jobs
@@ -123,6 +128,9 @@ class Session:
     def events(self) -> list[Event]:
         """What happened since the last call, in order."""
         events, self._events = self._events, []
+        if self._ended is not None and self.done:
+            events.append(self._ended)
+            self._ended = None
         return events
 
 
