@@ -44,7 +44,7 @@ install() {
   retry .venv/bin/python -m pip install --quiet --disable-pip-version-check -c requirements/constraints.txt "$@" ||
     { say "pip could not install $*; is a package index reachable?"; exit 1; }
 }
-case "$purpose" in test | train) install "torch==2.13.0" ;; esac  # first and exact, so that nothing else picks one
+case "$purpose" in test | train) install "torch==2.13.0" ;; esac # first and exact, so that nothing else picks one
 install -e ".$extras"
 if [ "$purpose" = bench ]; then
   # Resemblyzer names `webrtcvad` and `typing`, which do not build any more; what it really uses is installed here.
