@@ -31,7 +31,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", forbi
 # --- client to server ---------------------------------------------------------------------------------------------
 
 
-class Start(Message, kw_only=True, tag="start"):
+class Start(Message, frozen=True, kw_only=True, tag="start"):
     """First message of a session: what the binary messages hold. Answered by `ready`."""
 
     sample_rate: int = SAMPLE_RATE
@@ -45,13 +45,13 @@ class Start(Message, kw_only=True, tag="start"):
     """Default voice of `say`; None is the server's default."""
 
 
-class Marker(Message, kw_only=True, tag="marker"):
+class Marker(Message, frozen=True, kw_only=True, tag="marker"):
     """Asks to be echoed once all audio sent before it is final (an open utterance is closed for it)."""
 
     id: Id
 
 
-class Say(Message, kw_only=True, tag="say"):
+class Say(Message, frozen=True, kw_only=True, tag="say"):
     """Text to speak. Pieces with the same `id` continue one request until one has `final` true."""
 
     text: str
@@ -61,13 +61,13 @@ class Say(Message, kw_only=True, tag="say"):
     final: bool = True
 
 
-class Cancel(Message, kw_only=True, tag="cancel"):
+class Cancel(Message, frozen=True, kw_only=True, tag="cancel"):
     """Stops speech at once: the request `id`, or all of them."""
 
     id: Id | None = None
 
 
-class Stop(Message, kw_only=True, tag="stop"):
+class Stop(Message, frozen=True, kw_only=True, tag="stop"):
     """No more audio and text will come. Everything accepted is finished, then `stopped`, then close 1000."""
 
 
@@ -76,7 +76,7 @@ ClientMessage: TypeAlias = Start | Marker | Say | Cancel | Stop
 # --- server to client ---------------------------------------------------------------------------------------------
 
 
-class ServerMessage(Message, kw_only=True, forbid_unknown_fields=False):
+class ServerMessage(Message, frozen=True, kw_only=True, forbid_unknown_fields=False):
     """Base of what the server sends. A client ignores fields it does not know: a newer server may add some."""
 
     seq: int = 0
@@ -91,7 +91,7 @@ class WireWord(msgspec.Struct, frozen=True, kw_only=True):
     probability: float
 
 
-class Ready(ServerMessage, kw_only=True, tag="ready"):
+class Ready(ServerMessage, frozen=True, kw_only=True, tag="ready"):
     """The session is open."""
 
     session: str
@@ -104,14 +104,14 @@ class Ready(ServerMessage, kw_only=True, tag="ready"):
     idle_timeout_s: float
 
 
-class SpeechStartedMessage(ServerMessage, kw_only=True, tag="speech_started"):
+class SpeechStartedMessage(ServerMessage, frozen=True, kw_only=True, tag="speech_started"):
     """Speech began."""
 
     utterance: int
     time: float
 
 
-class SpeechStoppedMessage(ServerMessage, kw_only=True, tag="speech_stopped"):
+class SpeechStoppedMessage(ServerMessage, frozen=True, kw_only=True, tag="speech_stopped"):
     """The utterance's end was decided; `final` follows."""
 
     utterance: int
@@ -121,7 +121,7 @@ class SpeechStoppedMessage(ServerMessage, kw_only=True, tag="speech_stopped"):
     """How much audio had been heard by then."""
 
 
-class PartialMessage(ServerMessage, kw_only=True, tag="partial"):
+class PartialMessage(ServerMessage, frozen=True, kw_only=True, tag="partial"):
     """Revisable text after the committed text; each replaces the one before."""
 
     utterance: int
@@ -130,7 +130,7 @@ class PartialMessage(ServerMessage, kw_only=True, tag="partial"):
     """Audio up to here was heard for it."""
 
 
-class CommittedMessage(ServerMessage, kw_only=True, tag="committed"):
+class CommittedMessage(ServerMessage, frozen=True, kw_only=True, tag="committed"):
     """Text appended to the utterance for good."""
 
     utterance: int
@@ -138,7 +138,7 @@ class CommittedMessage(ServerMessage, kw_only=True, tag="committed"):
     words: list[WireWord]
 
 
-class FinalMessage(ServerMessage, kw_only=True, tag="final"):
+class FinalMessage(ServerMessage, frozen=True, kw_only=True, tag="final"):
     """The whole utterance."""
 
     utterance: int
@@ -151,14 +151,14 @@ class FinalMessage(ServerMessage, kw_only=True, tag="final"):
     speaker: str | None = None
 
 
-class MarkerEcho(ServerMessage, kw_only=True, tag="marker"):
+class MarkerEcho(ServerMessage, frozen=True, kw_only=True, tag="marker"):
     """All audio before the client's marker is final."""
 
     id: str
     time: float
 
 
-class SpeechAudioStartMessage(ServerMessage, kw_only=True, tag="speech_audio_start"):
+class SpeechAudioStartMessage(ServerMessage, frozen=True, kw_only=True, tag="speech_audio_start"):
     """Binary messages that follow are speech of the request `id`, until `speech_audio_end`."""
 
     id: str
@@ -166,7 +166,7 @@ class SpeechAudioStartMessage(ServerMessage, kw_only=True, tag="speech_audio_sta
     sample_rate: int
 
 
-class SpeechAudioEndMessage(ServerMessage, kw_only=True, tag="speech_audio_end"):
+class SpeechAudioEndMessage(ServerMessage, frozen=True, kw_only=True, tag="speech_audio_end"):
     """No more speech of the request `id`."""
 
     id: str
@@ -176,7 +176,7 @@ class SpeechAudioEndMessage(ServerMessage, kw_only=True, tag="speech_audio_end")
     """Samples of it that were sent."""
 
 
-class ErrorMessage(ServerMessage, kw_only=True, tag="error"):
+class ErrorMessage(ServerMessage, frozen=True, kw_only=True, tag="error"):
     """Something was wrong; the session goes on unless `fatal`."""
 
     code: str
@@ -187,13 +187,13 @@ class ErrorMessage(ServerMessage, kw_only=True, tag="error"):
     id: str | None = None
 
 
-class Draining(ServerMessage, kw_only=True, tag="draining"):
+class Draining(ServerMessage, frozen=True, kw_only=True, tag="draining"):
     """The server is going away; open utterances are finished, then close 1012. Reconnect elsewhere or later."""
 
     deadline_s: float
 
 
-class Stopped(ServerMessage, kw_only=True, tag="stopped"):
+class Stopped(ServerMessage, frozen=True, kw_only=True, tag="stopped"):
     """Everything before `stop` was finished."""
 
     time: float

@@ -259,9 +259,7 @@ class ServerWire:
             encoding = Encoding(start.encoding)
         except ValueError:
             known = ", ".join(encoding.value for encoding in Encoding)
-            raise AudioFormatError(
-                f"encoding {start.encoding!r:.40} is not one of {known}", param="encoding"
-            ) from None
+            raise AudioFormatError(f"encoding {start.encoding!r:.40} is not one of {known}", param="encoding") from None
         self._check_voice(start.voice)
         return OpenSession(AudioFormat(start.sample_rate, encoding), start.voice, start.partials)
 
