@@ -1,0 +1,71 @@
+"""What the server drives: sessions, and what they are made from. Tests put small ones of their own in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from voxduct.audio import AudioFormat
+from voxduct.events import Event
+from voxduct.models import Job
+
+
+class Conversation(Protocol):
+    """What the server needs of a session; see `voxduct.session.Session` for the duties."""
+
+    @property
+    def done(self) -> bool:
+        """Input was ended and everything accepted before that has been said."""
+
+    @property
+    def position(self) -> int:
+        """Samples accepted so far, at 16 kHz."""
+
+    @property
+    def backlog(self) -> int:
+        """Samples accepted but not yet judged."""
+
+    def receive_audio(self, data: bytes) -> None:
+        """One binary message."""
+
+    def receive_text(self, id: str, text: str, voice: str | None, seed: int = 0, *, final: bool = True) -> None:
+        """Text to speak."""
+
+    def receive_marker(self, id: str) -> None:
+        """Asks for `MarkerReached(id)`."""
+
+    def cancel_output(self, id: str | None = None) -> None:
+        """Stops speech."""
+
+    def pause_output(self, paused: bool) -> None:
+        """While paused no more speech is computed."""
+
+    def end_input(self) -> None:
+        """No more input."""
+
+    def jobs(self) -> list[Job]:
+        """Jobs to run now."""
+
+    def receive_result(self, job: Job, result: object) -> None:
+        """What a job returned, or the exception it raised."""
+
+    def events(self) -> list[Event]:
+        """What happened since the last call."""
+
+
+class Backend(Protocol):
+    """Loaded models, ready to hold any number of conversations."""
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        """Voices to speak with; empty when the server cannot speak."""
+
+    @property
+    def voice_sample_rate(self) -> int:
+        """Hertz of the speech it makes; 0 when it cannot speak."""
+
+    def open_session(self, audio_format: AudioFormat, voice: str | None) -> Conversation:
+        """A new conversation that has heard nothing."""
+
+    def counters(self) -> Mapping[str, int]:
+        """Counts that only grow (what the hallucination gate stopped, by reason), for the metrics."""

@@ -1,0 +1,36 @@
+"""The real backend: one engine's models, shared by all sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from voxduct.audio import AudioFormat
+from voxduct.session import Engine, Session, SessionOptions
+
+
+@dataclass(frozen=True, slots=True)
+class EngineBackend:
+    """The real one: an engine and how its sessions behave."""
+
+    engine: Engine
+    options: SessionOptions = field(default_factory=SessionOptions)
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        """Voices of the synthesiser, when there is one."""
+        return tuple(self.engine.synthesiser.voices) if self.engine.synthesiser is not None else ()
+
+    @property
+    def voice_sample_rate(self) -> int:
+        """Hertz of the synthesiser's speech."""
+        return self.engine.synthesiser.sample_rate if self.engine.synthesiser is not None else 0
+
+    def open_session(self, audio_format: AudioFormat, voice: str | None) -> Session:
+        """A new session on the shared models."""
+        return Session(self.engine, replace(self.options, voice=voice or self.options.voice), audio_format)
+
+    def counters(self) -> Mapping[str, int]:
+        """What the recogniser counts, when it counts anything."""
+        counters: Mapping[str, int] = getattr(self.engine.recogniser, "counters", {})
+        return counters
