@@ -1,0 +1,110 @@
+"""The commands `file` and `mic`: sound to a server, captions from it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from voxduct.audio import Samples
+from voxduct_client.captions import CaptionWriter, choose_captions
+from voxduct_client.devices import find_microphone, microphones
+from voxduct_client.files import SoundFile
+from voxduct_client.microphone import Microphone
+from voxduct_client.options import ClientOptions
+from voxduct_client.reconnecting import ReconnectingClient
+
+FAST_PING_TIMEOUT_S = 600.0  # a server that is given a whole file at once does not read while it is behind
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which server, and how it lets us in."""
+
+    url: str
+    token: str | None
+
+
+async def hear_file(target: Target, path: Path, *, fast: bool, json: bool, interrupted: asyncio.Event) -> None:
+    """Streams a file as a microphone would, or as fast as the server takes it."""
+    with SoundFile(path) as file:
+        options = ClientOptions(token=target.token, sample_rate=file.sample_rate)
+        if fast:
+            options = replace(options, ping_timeout_s=FAST_PING_TIMEOUT_S)
+        chunks = _paced(file, speed=None if fast else 1.0)
+        await _hear(target, options, chunks, choose_captions(sys.stdout, json=json), interrupted)
+
+
+async def hear_microphone(target: Target, device: str | None, *, json: bool, interrupted: asyncio.Event) -> None:
+    """Streams a microphone until it is interrupted; says on stderr when sound was lost."""
+    with Microphone(find_microphone(device)) as microphone:
+        options = ClientOptions(token=target.token, sample_rate=microphone.sample_rate)
+        stopping = asyncio.create_task(_stop_when(interrupted, microphone), name="voxduct client: wait for Ctrl-C")
+        try:
+            captions = choose_captions(sys.stdout, json=json)
+            await _hear(target, options, aiter(microphone), captions, interrupted)
+        finally:
+            stopping.cancel()
+            if microphone.overflows:
+                print(
+                    f"voxduct-client: {microphone.overflows} blocks of sound were lost (overflow); "
+                    "is the machine or the network too slow?",
+                    file=sys.stderr,
+                )
+
+
+def list_microphones() -> None:
+    """Prints the input devices, the default one marked."""
+    for device in microphones():
+        mark = "*" if device.default else " "
+        print(f"{mark} {device.index:3d}  {device.name}  ({device.channels} channels, {device.sample_rate} Hz)")
+
+
+async def _hear(
+    target: Target,
+    options: ClientOptions,
+    chunks: AsyncIterator[Samples],
+    captions: CaptionWriter,
+    interrupted: asyncio.Event,
+) -> None:
+    async with ReconnectingClient(target.url, options=options) as client:
+        sender = asyncio.create_task(_send(client, chunks, interrupted), name="voxduct client: send sound")
+        try:
+            async for message in client:
+                captions.show(message)
+            await sender
+        finally:
+            sender.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await sender
+            captions.finish()
+
+
+async def _send(client: ReconnectingClient, chunks: AsyncIterator[Samples], interrupted: asyncio.Event) -> None:
+    """Sends until the source ends or Ctrl-C; either way the server then finishes what it has."""
+    try:
+        async for chunk in chunks:
+            if interrupted.is_set():
+                break
+            await client.send_audio(chunk)
+    finally:
+        await client.send_stop()
+
+
+async def _paced(file: SoundFile, speed: float | None) -> AsyncIterator[Samples]:
+    """The file's chunks, each when a microphone would have delivered it; `speed` None does not wait."""
+    loop = asyncio.get_running_loop()
+    began, sent = loop.time(), 0
+    for chunk in file:
+        sent += len(chunk)
+        if speed is not None:
+            await asyncio.sleep(began + sent / file.sample_rate / speed - loop.time())
+        yield chunk
+
+
+async def _stop_when(interrupted: asyncio.Event, microphone: Microphone) -> None:
+    await interrupted.wait()
+    microphone.stop()
