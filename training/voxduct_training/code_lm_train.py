@@ -1,0 +1,148 @@
+"""Trains the codec language model for a given number of minutes; resumable, one thread by default.
+
+Teacher-forced cross-entropy, books weighted 1/.7/.5/.5 with label smoothing .05, a share of the history replaced by
+random codes (exposure bias), and binary cross-entropy on the advance head. Muon on the matrices, AdamW on the rest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .code_lm_data import Batch, Rows, Utterance, load
+from .code_lm_model import CONTEXT, NONE, CodeLm
+from .muon import Muon
+from .voice_texts import is_held_out, key
+
+BOOK_WEIGHTS = (1.0, 0.7, 0.5, 0.5)
+VOICES = {"ada": 6.0, "ben": 4.0, "angus": 2.5, "mila": 2.5, "otto": 2.5, "nova": 3.5, "*": 0.12}
+PROFILES = {"full": {"width": 256, "layers": 4}, "tiny": {"width": 64, "layers": 2}}
+
+
+def losses(model: CodeLm, batch: Batch, smoothing: float = 0.05) -> tuple[Tensor, Tensor, list[float]]:
+    """Weighted code loss, advance loss, plain cross-entropy per book."""
+    speaker = model.speaker_encoder(batch.reference)
+    # A tenth of the rows must take the voice from their prompt alone.
+    speaker = speaker * (torch.rand(len(speaker), 1) > 0.1)
+    size, steps = batch.age.shape
+    position = torch.arange(steps)[None].expand(size, steps)
+    logits, advance, _ = model(batch.codes, batch.phones, batch.age, speaker, position)
+    total, plain = logits.new_zeros(()), []
+    for book, weight in enumerate(BOOK_WEIGHTS):
+        flat, wanted = logits[:, :, book].reshape(-1, logits.shape[3]), batch.target[:, :, book].reshape(-1)
+        normal = flat.log_softmax(-1)
+        there = wanted != NONE
+        chosen = -normal.gather(1, wanted.clamp(max=NONE - 1)[:, None])[:, 0]
+        plain.append(float(chosen[there].mean()))
+        total = total + weight * ((1 - smoothing) * chosen - smoothing * normal.mean(1))[there].mean()
+    known = batch.advance >= 0
+    move = F.binary_cross_entropy_with_logits(advance[known], batch.advance[known].float())
+    return total / sum(BOOK_WEIGHTS), move, plain
+
+
+@torch.no_grad()
+def evaluate(model: CodeLm, rows: Rows, batches: int = 6) -> str:
+    model.eval()
+    found = [losses(model, rows.batch(4, corrupt=0.0)) for _ in range(batches)]
+    books = [sum(p[k] for _, _, p in found) / batches for k in range(len(BOOK_WEIGHTS))]
+    move = sum(float(m) for _, m, _ in found) / batches
+    model.train()
+    return " ".join(f"{b:.3f}" for b in books) + f" advance {move:.4f}"
+
+
+def divide(utterances: list[Utterance]) -> tuple[list[Utterance], list[Utterance]]:
+    """Held out by text; the number and repeat items stay in training."""
+    held = [u for u in utterances if hash_share(u.text)]
+    return [u for u in utterances if not hash_share(u.text)], held
+
+
+def hash_share(text: str) -> bool:
+    return is_held_out(text) or sum(key(text).encode()) % 40 == 0
+
+
+def optimizers(model: CodeLm, rate: float) -> list[torch.optim.Optimizer]:
+    named = [(n, p) for n, p in model.named_parameters() if n.startswith("layers.") and p.ndim == 2]
+    heads = [p for n, p in named if n.split(".")[-2] in ("query", "key", "value")]
+    whole = [p for n, p in named if n.split(".")[-2] in ("out", "up", "down")]
+    chosen = {id(p) for _, p in named}
+    rest = [p for p in model.parameters() if id(p) not in chosen]
+    muon = Muon([{"params": heads, "blocks": model.heads}, {"params": whole}], rate)
+    return [muon, torch.optim.AdamW(rest, rate, betas=(0.9, 0.98), weight_decay=0.01)]
+
+
+def train(model: CodeLm, rows: Rows, held: Rows, path: Path, minutes: float, rate: float, batch: int) -> None:
+    chosen = optimizers(model, rate)
+    spent, step = 0.0, 0
+    if path.exists():
+        saved = torch.load(path, weights_only=True)
+        model.load_state_dict(saved["model"])
+        for optimizer, kept in zip(chosen, saved["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
+        spent, step = saved["spent"], saved["step"]
+    begun, shown, saved_at, mean = time.monotonic() - spent, spent, spent, 0.0
+    while (spent := time.monotonic() - begun) < minutes * 60:
+        part = spent / (minutes * 60)
+        for optimizer in chosen:
+            for group in optimizer.param_groups:
+                # Flat, then down to nothing over the second half: half-way checkpoints stay useful.
+                group["lr"] = rate * min(1.0, (step + 1) / 40) * min(1.0, 2.0 * (1.0 - part) + 0.02)
+        code, move, plain = losses(model, rows.batch(batch))
+        for optimizer in chosen:
+            optimizer.zero_grad()
+        (code + 0.5 * move).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer in chosen:
+            optimizer.step()
+        step += 1
+        mean = plain[0] if not mean else 0.95 * mean + 0.05 * plain[0]
+        if spent - shown > 60:
+            shown = spent
+            hours = step * batch * rows.steps / 50 / 3600
+            print(
+                f"{spent / 60:.1f} min step {step} {hours:.2f} h {hours * 3600 / spent:.0f}x book0 {mean:.3f} last "
+                + " ".join(f"{p:.2f}" for p in plain)
+                + f" advance {float(move):.3f}",
+                flush=True,
+            )
+        if spent - saved_at > 240:
+            saved_at = spent
+            print("  held out:", evaluate(model, held), flush=True)
+            save(path, model, chosen, spent, step)
+    print("  held out:", evaluate(model, held), flush=True)
+    save(path, model, chosen, spent, step)
+
+
+def save(path: Path, model: CodeLm, chosen: list[torch.optim.Optimizer], spent: float, step: int) -> None:
+    state = {"model": model.state_dict(), "optimizers": [o.state_dict() for o in chosen], "spent": spent, "step": step}
+    torch.save(state, path.with_suffix(".part"))
+    path.with_suffix(".part").replace(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("codes", type=Path, nargs="+", help="files that code_lm_data wrote")
+    parser.add_argument("--minutes", type=float, default=55)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=CONTEXT)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--profile", choices=sorted(PROFILES), default="full")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    torch.manual_seed(0)
+    train_part, held_part = divide([u for path in given.codes for u in load(path)])
+    rows = Rows(train_part, VOICES, given.steps, seed=int(time.time()))
+    held = Rows(held_part, VOICES, given.steps, seed=0)
+    model = CodeLm(**PROFILES[given.profile])
+    train(model, rows, held, given.checkpoint, given.minutes, given.rate, given.batch)
+
+
+if __name__ == "__main__":
+    main()
