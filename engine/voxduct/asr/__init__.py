@@ -1,0 +1,1 @@
+"""Speech recognition: the audio of one utterance becomes committed words while it is still being spoken."""

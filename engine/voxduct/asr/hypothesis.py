@@ -1,0 +1,72 @@
+"""Which words are certain: the longest common prefix of two consecutive hypotheses.
+
+LocalAgreement-2 of Macháček, Dabre and Bojar, "Turning Whisper into Real-Time Transcription System" (2023), word by
+word. Committed words are never changed or taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from voxduct.events import Word
+
+
+@dataclass(frozen=True, slots=True)
+class HeardWord:
+    """A recognised word and the tokens that spell it."""
+
+    word: Word
+    tokens: tuple[int, ...]
+
+
+class HypothesisBuffer:
+    """Committed words, and the last hypothesis of what follows them."""
+
+    def __init__(self) -> None:
+        self._committed: list[HeardWord] = []
+        self._hypothesis: tuple[HeardWord, ...] = ()
+
+    @property
+    def committed(self) -> tuple[HeardWord, ...]:
+        """All committed words; append-only."""
+        return tuple(self._committed)
+
+    @property
+    def hypothesis(self) -> tuple[HeardWord, ...]:
+        """What the last update heard after the committed words."""
+        return self._hypothesis
+
+    def update(self, heard: Sequence[HeardWord], limit: int) -> list[HeardWord]:
+        """Takes a new hypothesis of what follows the committed words; returns the words it commits.
+
+        A word that ends after the position `limit` is too near the end of what was heard and is not committed yet.
+        """
+        agreed = 0
+        for new, old in zip(heard, self._hypothesis, strict=False):
+            if _key(new) != _key(old) or new.word.end > limit:
+                break
+            agreed += 1
+        return self._commit(heard, agreed)
+
+    def commit_before(self, position: int) -> list[HeardWord]:
+        """Commits the leading words of the hypothesis that end at or before `position`, agreed upon or not."""
+        count = 0
+        while count < len(self._hypothesis) and self._hypothesis[count].word.end <= position:
+            count += 1
+        return self._commit(self._hypothesis, count)
+
+    def finish(self, heard: Sequence[HeardWord]) -> list[HeardWord]:
+        """Commits all of the last hypothesis."""
+        return self._commit(heard, len(heard))
+
+    def _commit(self, heard: Sequence[HeardWord], count: int) -> list[HeardWord]:
+        self._committed += heard[:count]
+        self._hypothesis = tuple(heard[count:])
+        return list(heard[:count])
+
+
+def _key(heard: HeardWord) -> str:
+    """What must be the same for two words to agree; capitals and punctuation may change."""
+    text = heard.word.text.casefold()
+    return "".join(filter(str.isalnum, text)) or text
