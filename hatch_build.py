@@ -1,4 +1,4 @@
-"""Puts into the wheel what is data rather than code: embedded models, web pages, the demo recording.
+"""Puts into the wheel what is data rather than code: embedded models, web pages, the measuring clips.
 
 Of a model, exactly the files that its `manifest.json` lists go in (and the manifest): a file that nobody verifies
 is not shipped. An editable install needs none of it; the engine finds the checkout's own folders.
@@ -12,7 +12,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-FOLDERS = {"clients/web": "voxduct/_web", "benchmarks/data/demo": "voxduct/_demo"}
+FOLDERS = {"clients/web": "voxduct/_web", "benchmarks/data": "voxduct/_bench"}
 
 
 class DataHook(BuildHookInterface):  # type: ignore[misc]

@@ -1,0 +1,161 @@
+"""Does the voice say what it was given, all of it and nothing else, and how fast?
+
+Every sentence is spoken through the server, one after the other, and then heard.
+
+wer              by our own recogniser, offline, over what was spoken (`wer_<list>` per list of sentences).
+wer_independent  by PocketSphinx, where it is installed (`make setup-bench`): it shares nothing with this project.
+runaways         sentences with more than MOST_S seconds per phone of their text, plus MARGIN_S, or that our
+                 recogniser hears with at least half as many insertions as the text has words.
+truncations      sentences with less than LEAST_S per phone, or whose last two words (or more) were not heard.
+failures         requests that did not end as `completed`.
+first_audio      `say` sent -> first binary message of speech has arrived.
+rtf              seconds of speech jobs in the server per second of speech sent, from `/metrics`.
+likeness         how much one sentence sounds like the same speaker as the others (Resemblyzer, 1 = the same).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import soxr
+
+from voxduct.audio import SAMPLE_RATE, Samples
+from voxduct.bench.ears import Ear, pocketsphinx_ear, speaker_likeness
+from voxduct.bench.live import Spoken, say
+from voxduct.bench.local_server import Address
+from voxduct.bench.progress import tracked
+from voxduct.bench.results import Figures, milliseconds, rounded
+from voxduct.bench.scoring import Alignment, WordErrors, align, normalise
+from voxduct.bench.server_metrics import ServerMetrics
+from voxduct.tts.normalise import PAUSES, spoken_words
+from voxduct.tts.stream import Synthesiser
+from voxduct_client import Client
+
+LEAST_S, MOST_S, MARGIN_S = 0.03, 0.25, 1.0
+LIKENESS_CLIPS = 20
+LIKENESS_MIN_S = 1.0
+SILENCE = np.zeros(SAMPLE_RATE // 2, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One sentence as it was spoken."""
+
+    listed: str
+    """The list it is from."""
+    text: str
+    written: str
+    """The words it should be heard as: numbers and the like spelt out."""
+    phones: int
+    spoken: Spoken
+
+    @property
+    def samples(self) -> Samples:
+        """The speech at 16 kHz."""
+        samples, rate = self.spoken.samples, self.spoken.sample_rate
+        return samples if rate == SAMPLE_RATE else np.asarray(soxr.resample(samples, rate, SAMPLE_RATE), np.float32)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took to say."""
+        return len(self.spoken.samples) / self.spoken.sample_rate
+
+
+@dataclass(frozen=True, slots=True)
+class Frontend:
+    """What the measurement must know about text; the synthesiser's own front end answers."""
+
+    written: Callable[[str], str]
+    phones: Callable[[str], int]
+
+    @classmethod
+    def of(cls, synthesiser: Synthesiser) -> Frontend:
+        """The front end of a synthesiser."""
+        phonemizer = synthesiser.phonemizer
+
+        def words(text: str) -> list[str]:
+            return spoken_words(text, phonemizer.knows)
+
+        return cls(
+            written=lambda text: " ".join(word for word in words(text) if word not in PAUSES),
+            phones=lambda text: len(phonemizer.phonemize(words(text)).phones),
+        )
+
+
+def speak_all(
+    address: Address, lists: Mapping[str, Sequence[str]], frontend: Frontend, voice: str | None
+) -> tuple[list[Reading], ServerMetrics]:
+    """Has every sentence of every list spoken; returns them and what the server spent on it."""
+    before = ServerMetrics.parse(address.get("/metrics"))
+    readings = asyncio.run(_speak_all(address.stream, lists, frontend, voice))
+    return readings, ServerMetrics.parse(address.get("/metrics")) - before
+
+
+async def _speak_all(
+    url: str, lists: Mapping[str, Sequence[str]], frontend: Frontend, voice: str | None
+) -> list[Reading]:
+    sentences = [(listed, text) for listed, texts in lists.items() for text in texts]
+    readings = []
+    async with Client(url) as client:
+        for number, (listed, text) in enumerate(tracked(sentences, "speak")):
+            spoken = await say(client, text, id=f"say-{number}", voice=voice, seed=number)
+            readings.append(Reading(listed, text, frontend.written(text), frontend.phones(text), spoken))
+    return readings
+
+
+def judge(readings: Sequence[Reading], spent: ServerMetrics, hear: Ear) -> tuple[Figures, list[str]]:
+    """Judges what was spoken; returns the figures and what was heard of each sentence."""
+    texts = [hear(_padded(one)) for one in tracked(readings, "hear")]
+    ours = [align(normalise(one.written), normalise(text)) for one, text in zip(readings, texts, strict=True)]
+    first = [one.spoken.first_audio_s for one in readings if one.spoken.first_audio_s is not None]
+    found: Figures = {
+        "sentences": len(readings),
+        "speech_s": round(sum(one.seconds for one in readings), 1),
+        "failures": sum(one.spoken.reason != "completed" for one in readings),
+        "runaways": sum(_runaway(one, heard) for one, heard in zip(readings, ours, strict=True)),
+        "truncations": sum(_truncated(one, heard) for one, heard in zip(readings, ours, strict=True)),
+        "wer": rounded(_total(ours).rate),
+        **{f"wer_{name}": rounded(_total(some).rate) for name, some in _by_list(readings, ours).items()},
+        "first_audio_p50_ms": milliseconds(first, 50),
+        "first_audio_p95_ms": milliseconds(first, 95),
+        "rtf": rounded(spent.rtf_tts),
+    }
+    return found | _independent(readings), texts
+
+
+def _independent(readings: Sequence[Reading]) -> Figures:
+    ear = pocketsphinx_ear()
+    found: Figures = {}
+    if ear is not None:
+        heard = [align(normalise(one.written), normalise(ear(_padded(one)))) for one in tracked(readings, "check")]
+        found["wer_independent"] = rounded(_total(heard).rate)
+    long = [one.samples for one in readings if one.seconds >= LIKENESS_MIN_S][:LIKENESS_CLIPS]
+    return found | {"likeness": rounded(speaker_likeness(long))}
+
+
+def _padded(reading: Reading) -> Samples:
+    return np.concatenate([SILENCE, reading.samples, SILENCE])
+
+
+def _runaway(reading: Reading, heard: Alignment) -> bool:
+    too_long = reading.seconds > MOST_S * reading.phones + MARGIN_S
+    return too_long or heard.errors.insertions * 2 >= max(heard.errors.words, 4)
+
+
+def _truncated(reading: Reading, heard: Alignment) -> bool:
+    last = max((index for index, _ in heard.pairs), default=-1)
+    return reading.seconds < LEAST_S * reading.phones or heard.errors.words - 1 - last >= 2
+
+
+def _total(alignments: Sequence[Alignment]) -> WordErrors:
+    return sum((one.errors for one in alignments), WordErrors())
+
+
+def _by_list(readings: Sequence[Reading], heard: Sequence[Alignment]) -> dict[str, list[Alignment]]:
+    lists: dict[str, list[Alignment]] = {}
+    for reading, alignment in zip(readings, heard, strict=True):
+        lists.setdefault(reading.listed, []).append(alignment)
+    return lists

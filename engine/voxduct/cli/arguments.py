@@ -1,0 +1,61 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, TypeAlias
+
+from voxduct.loading import Device, EngineOptions, VadKind
+
+if TYPE_CHECKING:
+    Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
+else:
+    Commands = object
+
+
+def positive_int(text: str) -> int:
+    """A count of at least one."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return value
+
+
+def port_number(text: str) -> int:
+    """A TCP port; 0 lets the system choose."""
+    value = int(text)
+    if not 0 <= value <= 65_535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port (0 to 65535)")
+    return value
+
+
+def add_engine_options(parser: argparse.ArgumentParser, *, hears: bool = True, speaks: bool = True) -> None:
+    """Which models, and on what they run."""
+    group = parser.add_argument_group("models")
+    if hears:
+        group.add_argument("--asr", metavar="MODEL", help="a Whisper: an embedded model's name, or a folder")
+        group.add_argument("--vad", choices=[kind.value for kind in VadKind], default=VadKind.SILERO.value)
+    if speaks:
+        group.add_argument("--tts", metavar="MODEL", help="a voice model: an embedded model's name, or a folder")
+    group.add_argument("--device", choices=[device.value for device in Device], default=Device.CPU.value)
+    group.add_argument("--threads", type=positive_int, default=1, help="threads within one model run (default 1)")
+
+
+def engine_options(options: argparse.Namespace) -> EngineOptions:
+    """What `add_engine_options` put on the command line; what a command does not ask for keeps its default."""
+    return EngineOptions(
+        asr=getattr(options, "asr", None),
+        tts=getattr(options, "tts", None),
+        vad=VadKind(getattr(options, "vad", VadKind.SILERO.value)),
+        device=Device(options.device),
+        threads=options.threads,
+    )
+
+
+def engine_arguments(options: argparse.Namespace) -> list[str]:
+    """The same options as arguments of `voxduct serve`, for a server in a process of its own."""
+    chosen = engine_options(options)
+    arguments = ["--vad", chosen.vad.value, "--device", chosen.device.value, "--threads", str(chosen.threads)]
+    for name, model in (("--asr", chosen.asr), ("--tts", chosen.tts)):
+        arguments += [] if model is None else [name, model]
+    return arguments

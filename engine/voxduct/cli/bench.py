@@ -1,0 +1,131 @@
+"""`voxduct bench latency|wer|tts`: measures; the last line of stdout is one JSON object.
+
+Without `--url` a server of its own is started for it. What the figures mean: docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from voxduct.bench import latency, tts, wer
+from voxduct.bench.bundled import bundled, demo_clips, sentence_lists
+from voxduct.bench.clips import Clip, read_clips
+from voxduct.bench.local_server import Address, local_server
+from voxduct.bench.results import Figures, keep, machine_card
+from voxduct.cli.arguments import Commands, add_engine_options, engine_arguments, engine_options, positive_int
+from voxduct.loading import load_engine, load_synthesiser
+from voxduct.offline import hear_text
+
+
+def register(commands: Commands) -> None:
+    """Adds the command."""
+    parser = commands.add_parser("bench", help="measure", description=__doc__, allow_abbrev=False)
+    questions = parser.add_subparsers(title="questions", metavar="QUESTION", required=True)
+    _register_latency(questions)
+    _register_wer(questions)
+    _register_tts(questions)
+
+
+def _question(questions: Commands, name: str, text: str, default_clips: str | None) -> argparse.ArgumentParser:
+    parser = questions.add_parser(name, help=text, description=text, allow_abbrev=False)
+    parser.add_argument("--url", help="a running server, http://HOST:PORT (default: one of its own)")
+    parser.add_argument("--json", action="store_true", help="nothing but the line of JSON")
+    parser.add_argument("--results", type=Path, metavar="FOLDER", help="also keep figures and machine in a file there")
+    if default_clips is not None:
+        parser.add_argument("--clips", type=Path, help=f"folder with transcripts.tsv (default: {default_clips})")
+    parser.add_argument("--count", type=positive_int, help="only the first so many clips, or sentences of each list")
+    add_engine_options(parser)
+    return parser
+
+
+def _register_latency(questions: Commands) -> None:
+    text = "how soon words are committed and speech begins"
+    parser = _question(questions, "latency", text, "the demo's recording")
+    parser.add_argument("--sessions", type=positive_int, default=1, help="recordings played at once")
+    parser.add_argument("--speaking", type=int, default=0, help="sessions that speak meanwhile")
+    parser.set_defaults(run=run_latency)
+
+
+def _register_wer(questions: Commands) -> None:
+    parser = _question(questions, "wer", "how many words are wrong", "24 bundled held-out clips")
+    parser.add_argument("--live", action="store_true", help="in real time through a server, instead of offline")
+    parser.add_argument("--sessions", type=positive_int, default=1, help="with --live: played at once")
+    parser.add_argument("--details", type=Path, metavar="FILE", help="write reference and hypothesis of every clip")
+    parser.set_defaults(run=run_wer)
+
+
+def _register_tts(questions: Commands) -> None:
+    parser = _question(questions, "tts", "whether the voice says what it was given", None)
+    parser.add_argument("--voice", help="a voice's name")
+    parser.add_argument("--details", type=Path, metavar="FILE", help="write what was heard of every sentence")
+    parser.set_defaults(run=run_tts)
+
+
+def run_latency(options: argparse.Namespace) -> int:
+    """Answers the first question."""
+    wanted = latency.LatencyOptions(sessions=options.sessions, speaking=options.speaking)
+    clips = _clips(options, demo_clips)
+    card = machine_card()
+    with _server(options) as address:
+        figures = latency.measure(address, clips, wanted)
+    return _report("latency", figures, card, options)
+
+
+def run_wer(options: argparse.Namespace) -> int:
+    """Answers the second question."""
+    clips = _clips(options, lambda: read_clips(bundled("heldout_clips")))
+    card = machine_card()
+    if options.live:
+        with _server(options) as address:
+            figures, results = wer.measure_live(address, clips, options.sessions)
+    else:
+        figures, results = wer.measure_offline(load_engine(engine_options(options), speaks=False), clips)
+    if options.details is not None:
+        lines = [f"{one.errors.errors}\t{one.reference}\t{one.hypothesis}\n" for one in results]
+        options.details.write_text("".join(lines), encoding="utf-8")
+    return _report("wer", figures, card, options)
+
+
+def run_tts(options: argparse.Namespace) -> int:
+    """Answers the third question."""
+    lists = {name: texts[: options.count] for name, texts in sentence_lists().items()}
+    card = machine_card()
+    frontend = tts.Frontend.of(load_synthesiser(engine_options(options)))
+    with _server(options) as address:
+        readings, spent = tts.speak_all(address, lists, frontend, options.voice)
+    engine = load_engine(engine_options(options), speaks=False)
+    figures, heard = tts.judge(readings, spent, lambda samples: hear_text(engine, samples))
+    if options.details is not None:
+        rows = zip(readings, heard, strict=True)
+        lines = [f"{one.listed}\t{one.seconds:.2f}\t{one.phones}\t{one.written}\t{text}\n" for one, text in rows]
+        options.details.write_text("".join(lines), encoding="utf-8")
+    return _report("tts", figures, card, options)
+
+
+def _clips(options: argparse.Namespace, default: Callable[[], list[Clip]]) -> Sequence[Clip]:
+    clips = default() if options.clips is None else read_clips(options.clips)
+    return clips[: options.count]
+
+
+@contextmanager
+def _server(options: argparse.Namespace) -> Iterator[Address]:
+    if options.url is not None:
+        yield Address.parse(options.url)
+    else:
+        with local_server(engine_arguments(options)) as address:
+            yield address
+
+
+def _report(name: str, figures: Figures, card: dict[str, object], options: argparse.Namespace) -> int:
+    if options.results is not None:
+        print(f"kept in {keep(options.results, name, figures, card)}", file=sys.stderr)
+    if not options.json:
+        for key, value in figures.items():
+            print(f"{key:32} {value}")
+    print(json.dumps({"bench": name, **figures}))
+    return 0

@@ -1,0 +1,72 @@
+"""`voxduct codec encode|decode`: sound to codes at a few kilobits per second, and back.
+
+The file is a header line of JSON and then the codes, ten bits each, packed: see `voxduct.codec.packed`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from voxduct.audio import to_seconds
+from voxduct.cli.arguments import Commands, add_engine_options, engine_options
+from voxduct.cli.recordings import Recording, write_wav
+from voxduct.codec.packed import PackedCodes, pack, unpack
+from voxduct.errors import AudioFormatError
+from voxduct.loading import load_codec
+from voxduct.onnx.codec import OnnxCodec
+
+FRAMES_AT_ONCE = 50
+
+
+def register(commands: Commands) -> None:
+    """Adds the command."""
+    parser = commands.add_parser("codec", help="sound to codes and back", description=__doc__, allow_abbrev=False)
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    for name, run, text in (("encode", run_encode, "sound to codes"), ("decode", run_decode, "codes to a WAV file")):
+        action = actions.add_parser(name, help=text, description=text, allow_abbrev=False)
+        action.add_argument("input", type=Path, metavar="IN")
+        action.add_argument("output", type=Path, metavar="OUT")
+        add_engine_options(action, hears=False, speaks=False)
+        action.set_defaults(run=run)
+
+
+def run_encode(options: argparse.Namespace) -> int:
+    """A sound file to codes."""
+    recording = Recording(options.input)
+    codec = load_codec(engine_options(options))
+    samples = np.concatenate([*recording.blocks(), np.zeros(codec.delay_samples, np.float32)])
+    frames = -(-len(samples) // codec.frame_size)
+    padded = np.pad(samples, (0, frames * codec.frame_size - len(samples)))
+    state, step = codec.new_encoder_state(), FRAMES_AT_ONCE * codec.frame_size
+    codes = np.concatenate([codec.encode(padded[at : at + step], state) for at in range(0, len(padded), step)], axis=1)
+    kept = len(samples) - codec.delay_samples
+    data = pack(PackedCodes(codes, codec.cardinality, codec.sample_rate, codec.frame_size, kept))
+    options.output.write_bytes(data)
+    seconds = to_seconds(kept, codec.sample_rate)
+    print(f"{options.output}: {seconds:.2f} s in {len(data)} bytes ({_kbps(codec):.1f} kbit/s)", file=sys.stderr)
+    return 0
+
+
+def _kbps(codec: OnnxCodec) -> float:
+    bits = codec.num_codebooks * (codec.cardinality - 1).bit_length()
+    return bits * codec.sample_rate / codec.frame_size / 1000
+
+
+def run_decode(options: argparse.Namespace) -> int:
+    """Codes to a WAV file."""
+    codec = load_codec(engine_options(options))
+    packed = unpack(options.input.read_bytes())
+    if packed.codes.shape[0] != codec.num_codebooks or packed.cardinality != codec.cardinality:
+        raise AudioFormatError(f"{options.input} was written by another codec; encode it again with this one")
+    state = codec.new_decoder_state()
+    parts = [
+        codec.decode(packed.codes[:, at : at + FRAMES_AT_ONCE], state)
+        for at in range(0, packed.codes.shape[1], FRAMES_AT_ONCE)
+    ]
+    samples = np.concatenate(parts or [np.zeros(0, np.float32)])[codec.delay_samples :]
+    write_wav(options.output, samples[: packed.samples], codec.sample_rate)
+    return 0

@@ -1,0 +1,48 @@
+"""Sound files in pieces: an hour-long recording never lies in memory at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from voxduct.audio import SAMPLE_RATE, Samples
+from voxduct.errors import AudioFormatError
+
+BLOCK_S = 10
+
+
+class Recording:
+    """A sound file, read once from start to end.
+
+    Raises:
+        AudioFormatError: no such file, or not one that libsndfile reads.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._file = soundfile.SoundFile(path)
+        except (soundfile.LibsndfileError, TypeError) as error:
+            why = "is not there" if not path.exists() else "is no sound file that can be read"
+            raise AudioFormatError(f"{path} {why}; give a WAV, FLAC, MP3 or Ogg file", param=str(path)) from error
+        self.path = path
+        self.duration = self._file.frames / self._file.samplerate
+
+    def blocks(self) -> Iterator[Samples]:
+        """Samples at 16 kHz, mono (channels are averaged), some seconds at a time."""
+        rate = self._file.samplerate
+        resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
+        with self._file as file:
+            for block in file.blocks(rate * BLOCK_S, dtype="float32", always_2d=True):
+                mono = np.ascontiguousarray(block.mean(axis=1))
+                yield mono if resampler is None else resampler.resample_chunk(mono)
+        if resampler is not None:
+            yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
+def write_wav(target: object, samples: Samples, sample_rate: int) -> None:
+    """Writes 16-bit WAV to a path or a binary stream."""
+    soundfile.write(target, samples, sample_rate, subtype="PCM_16", format="WAV")

@@ -1,0 +1,81 @@
+"""`voxduct serve`: the server, until Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+from voxduct.cli.arguments import Commands, add_engine_options, engine_options, port_number, positive_int
+from voxduct.errors import MessageError
+from voxduct.loading import load_engine
+from voxduct.server.backend import Backend
+from voxduct.server.engine_backend import EngineBackend
+from voxduct.server.limits import DEFAULT_PORT, Limits, ServerOptions
+from voxduct.server.serve import serve
+
+TOKEN_VARIABLE = "VOXDUCT_TOKEN"
+
+
+def register(commands: Commands) -> None:
+    """Adds the command."""
+    parser = commands.add_parser("serve", help="run the server", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+    parser.add_argument("--port", type=port_number, default=DEFAULT_PORT, help=f"default {DEFAULT_PORT}; 0: any free")
+    parser.add_argument(
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help=f"holds the token that clients must present (default: ${TOKEN_VARIABLE})",
+    )
+    parser.add_argument(
+        "--allow-origin", action="append", default=[], metavar="URL", help="let pages from here connect"
+    )
+    parser.add_argument("--max-sessions", type=positive_int, default=Limits().max_sessions)
+    parser.add_argument("--workers", type=positive_int, default=None, help="threads that run models (default: cores)")
+    parser.add_argument("--no-tts", action="store_true", help="hear only")
+    parser.add_argument("--verbose", action="store_true")
+    add_engine_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serves; returns when it was told to stop and everything open is finished."""
+    logging.basicConfig(
+        level=logging.DEBUG if options.verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    serve(_server_options(options), lambda: _load(options), on_listening=_announce)
+    return 0
+
+
+def _server_options(options: argparse.Namespace) -> ServerOptions:
+    given = {} if options.workers is None else {"workers": options.workers}
+    return ServerOptions(
+        host=options.host,
+        port=options.port,
+        token=_token(options.token_file),
+        allowed_origins=tuple(options.allow_origin),
+        limits=Limits(max_sessions=options.max_sessions),
+        **given,
+    )
+
+
+def _token(file: Path | None) -> str | None:
+    if file is None:
+        return os.environ.get(TOKEN_VARIABLE) or None
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise MessageError(f"the token file {file} cannot be read; give one with the token in it") from error
+
+
+def _load(options: argparse.Namespace) -> Backend:
+    return EngineBackend(load_engine(engine_options(options), speaks=not options.no_tts))
+
+
+def _announce(url: str) -> None:
+    print(f"voxduct listens on {url}", file=sys.stderr, flush=True)

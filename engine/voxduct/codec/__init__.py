@@ -1,0 +1,1 @@
+"""What is codec work without being a model: how codes are stored."""
