@@ -10,6 +10,7 @@ import tokenizers
 from tokenizers import decoders, models, pre_tokenizers
 
 from voxduct.asr.tokenizer import Tokenizer
+from voxduct.dsp import mel_filters
 from voxduct.models import DecoderStep, Floats
 
 WORDS = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel")
@@ -30,7 +31,8 @@ class FakeVad:
     def probabilities(self, frames: Floats, state: object) -> Floats:
         assert isinstance(state, list)
         state[0] += len(frames)
-        return (np.sqrt(np.mean(np.square(frames), axis=1)) > 0.02).astype(np.float32)
+        loud: Floats = (np.sqrt(np.mean(np.square(frames), axis=1)) > 0.02).astype(np.float32)
+        return loud
 
 
 def fake_tokenizer() -> Tokenizer:
@@ -51,7 +53,8 @@ def say(*words: str, gap: int = 0, level: float = 0.3) -> Floats:
     for word in words:
         tone = level * np.sin(2 * np.pi * TONES[WORDS.index(word)] * time)
         pieces += [tone, np.zeros(gap)]
-    return np.concatenate(pieces).astype(np.float32)
+    audio: Floats = np.concatenate(pieces).astype(np.float32)
+    return audio
 
 
 @dataclass
@@ -124,6 +127,10 @@ class FakeWhisper:
 
 
 def _mel_bin(hertz: float) -> int:
-    from voxduct.dsp import mel_filters
-
     return int(mel_filters(80)[round(hertz / 40)].argmax())
+
+
+def split(audio: Floats, cuts: Sequence[int]) -> list[Floats]:
+    """Cuts audio into chunks at places given modulo its length."""
+    places = sorted({cut % max(len(audio), 1) for cut in cuts})
+    return np.split(audio, places)
