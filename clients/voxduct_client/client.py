@@ -189,9 +189,8 @@ class Client:
         """Reads until the end of the session, and says to everybody who waits how it ended."""
         end: VoxductError | None = None
         try:
-            async for data in connection:
-                await self._deliver(self._receive(data))
-            raise ConnectionClosed(connection.protocol.close_rcvd, connection.protocol.close_sent)
+            while True:
+                await self._deliver(self._receive(await connection.recv()))
         except ConnectionClosed as error:
             if self._wire.state is not SessionState.STOPPED:
                 end = lost(error, self._wire.draining)
