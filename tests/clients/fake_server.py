@@ -159,8 +159,8 @@ def counting(samples: int, first: int = 1) -> bytes:
     return np.arange(first, first + samples, dtype="<i2").tobytes()
 
 
-async def eventually(condition: Callable[[], bool], timeout: float = 5.0) -> None:
+async def eventually(condition: Callable[[], bool]) -> None:
     """Waits until the condition holds."""
-    async with asyncio.timeout(timeout):
-        while not condition():
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - polls what has no event
             await asyncio.sleep(0.005)
