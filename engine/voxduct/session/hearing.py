@@ -104,8 +104,9 @@ class Hearing:
 
     def _take_jobs(self) -> list[Job]:
         self._streams = [stream for stream in self._streams if not stream.done]
+        stages: list[_Stage] = [self._vad, *self._streams]
         jobs = []
-        for stage in (self._vad, *self._streams):
+        for stage in stages:
             job = stage.next_job()
             if job is not None:
                 self._out[job] = stage

@@ -44,9 +44,7 @@ class Session:
 
     def __init__(self, engine: Engine, options: SessionOptions, audio_format: AudioFormat) -> None:
         self._options = options
-        self._hearing = Hearing(
-            engine.vad, engine.recogniser, audio_format, options.vad, lockstep=options.lockstep
-        )
+        self._hearing = Hearing(engine.vad, engine.recogniser, audio_format, options.vad, lockstep=options.lockstep)
         self._speaking = Speaking(engine.synthesiser) if engine.synthesiser is not None else None
         self._events: list[Event] = []
         self._ending = False
@@ -95,7 +93,7 @@ class Session:
             self._speaking.paused = paused
 
     def end_input(self) -> None:
-        """No more audio or text; `InputEnded` follows once all of it is final and spoken. Calling it again does nothing."""
+        """No more audio or text; `InputEnded` follows once all of it is final and spoken."""
         if not self._ending:
             self._ending = True
             self._hearing.mark(None)
