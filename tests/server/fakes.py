@@ -251,6 +251,10 @@ class ManualClock:
         heapq.heappush(self._sleepers, (self.time + seconds, next(self._numbers), future))
         await future
 
+    def __len__(self) -> int:
+        """How many sleep."""
+        return sum(not future.done() for _, _, future in self._sleepers)
+
     async def advance(self, seconds: float) -> None:
         """Moves time on, waking each sleeper at its time."""
         until = self.time + seconds
@@ -327,6 +331,12 @@ class Client:
             if isinstance(message, kind):
                 return message
             assert not isinstance(message, wire.ErrorMessage), message
+
+    async def expect_error(self) -> wire.ErrorMessage:
+        """Reads on until an error."""
+        while not isinstance(message := await self.receive(), wire.ErrorMessage):
+            pass
+        return message
 
     async def utter(self) -> wire.FinalMessage:
         """One utterance of two words, heard to its end."""

@@ -18,7 +18,7 @@ from voxduct.server.limits import Limits
 from voxduct.server.metrics import Metrics
 from voxduct.server.scheduler import JobScheduler
 from voxduct.server.transport import unblock_writes
-from voxduct.wire import CloseCode, encode, error_message
+from voxduct.wire import CloseCode
 
 TICK_S = 0.25  # how often the clocks are looked at
 FAREWELL_S = 2.0  # how long the last words may take when something went wrong
@@ -167,7 +167,9 @@ class Connection:
         error = ServerError("the server failed in this session and has logged why; connect again")
         try:
             async with asyncio.timeout(FAREWELL_S):
-                await self._socket.send_text(encode(error_message(error, fatal=True)))
+                message = self._dialogue.last_words(error)
+                if message is not None:
+                    await self._send(message)
                 await self._socket.close(CloseCode.INTERNAL, "internal")
         except (WebSocketDisconnect, OSError, RuntimeError, TimeoutError):
             pass  # it has gone already

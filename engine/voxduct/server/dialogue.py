@@ -219,7 +219,9 @@ class Dialogue:
 
     def sent(self) -> None:
         """The message that `next_message` returned has gone; there is room for more."""
-        self._watch.active(self._now())
+        now = self._now()
+        self._watch.active(now)
+        self._watch.unread(self._outbox.full, now)
         self.advance()
 
     def _account(self, item: SpeechAudio) -> None:
@@ -227,6 +229,12 @@ class Dialogue:
         asked = self._asked.pop(item.id, None)
         if asked is not None:
             self._metrics.first_audio.observe(self._now() - asked)
+
+    def last_words(self, error: VoxductError) -> str | bytes | None:
+        """A fatal `error` to send now, past everything that waits, when something here broke; None after the last."""
+        self._metrics.errors.labels(error.code).inc()
+        self._outbox.clear()
+        return self._wire.encode(error_message(error, fatal=True))
 
     # --- how it ends
 

@@ -43,7 +43,7 @@ class VoiceServer:
         """Sessions are accepted."""
         self._options = options
         self._load = load
-        self._clock = clock or SystemClock()
+        self._clock = SystemClock() if clock is None else clock
         self._scheduler = JobScheduler(options.workers, self._clock, self.metrics)
         self._registry = Registry(options.limits, self._scheduler.queue_delay)
         self._app = App(options, self._scheduler, self._registry, self.metrics, self._clock)

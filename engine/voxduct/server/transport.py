@@ -1,12 +1,15 @@
-"""uvicorn's WebSocket, with three more promises about peers that do not read.
+"""uvicorn's WebSocket, with four more promises about peers that do not read.
 
-A close is sent even when the write buffer is full; a socket whose peer reads nothing more is aborted soon after its
-handler returned; and a flood of pings cannot grow the write buffer.
+Little waits in the kernel, where `cancel` cannot drop it; a close is sent even when the write buffer is full; a
+socket whose peer reads nothing more is aborted soon after its handler returned; and a flood of pings cannot grow the
+write buffer.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
+from asyncio.transports import BaseTransport
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -15,6 +18,7 @@ from websockets.http11 import Request
 
 EXTENSION = "voxduct.unblock_writes"
 ABORT_AFTER_S = 15.0  # after the handler returned; the closing handshake has 10 s
+SEND_BUFFER = 64 * 1024  # bytes asked of the kernel (Linux doubles it): about 2 s of speech; left alone it takes MBs
 MAX_WRITE_BUFFER = 1024 * 1024  # bytes
 
 
@@ -22,6 +26,13 @@ class WebSocketTransport(WebSocketsSansIOProtocol):
     """Give it to uvicorn as `ws=`."""
 
     abort_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        """A socket is ours."""
+        super().connection_made(transport)
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
     def handle_connect(self, event: Request) -> None:
         """Offers `unblock_writes` to the application."""
