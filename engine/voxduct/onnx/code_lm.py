@@ -1,0 +1,163 @@
+"""The codec language model's graph, and what a voice folder says about itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from voxduct.errors import InferenceError, ModelError
+from voxduct.models import CodeStep, Floats, Ints
+from voxduct.onnx.files import check_names, read_config
+from voxduct.onnx.runtime import OrtOptions, open_session
+from voxduct.tts.config import VoiceConfig
+from voxduct.tts.pointer import PhoneDuration
+from voxduct.tts.sampling import SamplingOptions
+from voxduct.tts.voices import Voice
+
+LM_TYPE = "voxduct-codec-lm"
+FIELDS = (
+    "phones", "phone_durations", "delays", "none_code", "unknown_phone", "num_layers", "num_heads", "head_dim",
+    "speaker_dim", "context_frames", "default_voice", "voices",
+)  # fmt: skip
+INPUTS = ("codes", "phones", "age", "speaker", "position", "past_key", "past_value")
+OUTPUTS = ("logits", "advance", "present_key", "present_value")
+
+
+@dataclass(slots=True, eq=False)
+class CacheState:
+    """Keys and values of the steps so far, [layers, 1, heads, steps, size] each, and how many steps there were.
+
+    The arrays are replaced, never written to, so copies may share them.
+    """
+
+    key: Floats
+    value: Floats
+    position: int = 0
+
+
+class OnnxCodeLm:
+    """Implements `voxduct.models.CodeLm` on `onnx/lm_step.onnx`."""
+
+    def __init__(self, folder: Path, options: OrtOptions | None = None) -> None:
+        """Raises ModelError when a file is missing or wrong."""
+        config = read_config(folder, LM_TYPE, FIELDS)
+        path = folder / "onnx" / "lm_step.onnx"
+        self._session = open_session(path, options)
+        check_names(self._session, path, INPUTS, OUTPUTS)
+        self._context = int(config["context_frames"])
+        self._empty = (int(config["num_layers"]), 1, int(config["num_heads"]), 0, int(config["head_dim"]))
+
+    def new_state(self) -> object:
+        """An empty key-value cache."""
+        return CacheState(np.zeros(self._empty, np.float32), np.zeros(self._empty, np.float32))
+
+    def copy_state(self, state: object) -> object:
+        """A state that can go on independently; costs nothing, the arrays are shared until one of them moves on."""
+        known = _known(state)
+        return CacheState(known.key, known.value, known.position)
+
+    def step(self, codes: Ints, phones: Ints, age: Ints, speaker: Floats, state: object) -> CodeStep:
+        """Feeds steps; advances `state`. Raises InferenceError, and leaves `state` as it was."""
+        known = _known(state)
+        steps = codes.shape[0]
+        keep = max(self._context - steps, 1)
+        feeds = {
+            "codes": codes[None],
+            "phones": np.ascontiguousarray(phones[None]),
+            "age": age[None],
+            "speaker": speaker[None],
+            "position": np.arange(known.position, known.position + steps, dtype=np.int64)[None],
+            "past_key": known.key[:, :, :, -keep:],
+            "past_value": known.value[:, :, :, -keep:],
+        }
+        try:
+            logits, advance, known.key, known.value = self._session.run(list(OUTPUTS), feeds)
+        except Exception as error:  # ONNX Runtime's own exceptions have no common base
+            raise InferenceError(f"lm_step.onnx failed: {str(error).splitlines()[0][:200]}") from error
+        known.position += steps
+        return CodeStep(logits[0], advance[0])
+
+
+def _known(state: object) -> CacheState:
+    if not isinstance(state, CacheState):
+        raise TypeError(f"not a state of this model: {type(state).__name__}")
+    return state
+
+
+def read_voice_config(folder: Path) -> VoiceConfig:
+    """What `config.json` says about phones, durations and sampling. Raises ModelError."""
+    config = read_config(folder, LM_TYPE, FIELDS)
+    try:
+        return _voice_config(config)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ModelError(f"{folder / 'config.json'} is not as expected: {type(error).__name__} {error}") from error
+
+
+def _voice_config(config: dict[str, Any]) -> VoiceConfig:
+    phones = {name: index for index, name in enumerate(config["phones"])}
+    durations = {
+        phones[name]: PhoneDuration(float(length["mean"]), int(length["min"]))
+        for name, length in config["phone_durations"].items()
+    }
+    sampling = config.get("sampling", {})
+    books = len(config["delays"])
+    temperatures = sampling.get("temperatures") or (sampling.get("temperature", 0.7),) * books
+    return VoiceConfig(
+        phones=phones,
+        durations=durations,
+        unknown_id=phones[config["unknown_phone"]],
+        none_code=int(config["none_code"]),
+        delays=tuple(config["delays"]),
+        sampling=SamplingOptions(
+            top_p=float(sampling.get("top_p", 0.8)),
+            top_k=int(sampling.get("top_k", 25)),
+            repetition_window=int(sampling.get("repetition_window", 0)),
+        ),
+        temperatures=tuple(float(temperature) for temperature in temperatures),
+        advance_threshold=float(sampling.get("advance_threshold", 0.5)),
+        default_voice=str(config["default_voice"]),
+    )
+
+
+def read_voices(folder: Path) -> list[Voice]:
+    """The voices that `config.json` lists, from `voices/<name>.npz`. Raises ModelError."""
+    config = read_config(folder, LM_TYPE, FIELDS)
+    return [
+        read_voice(folder / "voices" / f"{entry['name']}.npz", str(entry["name"]), int(config["speaker_dim"]))
+        for entry in config["voices"]
+    ]
+
+
+def read_voice(path: Path, name: str, speaker_dim: int) -> Voice:
+    """One voice's file. Raises ModelError."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            voice = Voice(
+                name,
+                np.asarray(stored["speaker"], np.float32).reshape(-1),
+                np.asarray(stored["prompt_codes"], np.int64),
+                np.asarray(stored["prompt_phones"], np.int64),
+            )
+    except Exception as error:  # zip, pickle, key and value errors alike mean a wrong file
+        raise ModelError(f"{path} is not a voice: {type(error).__name__} {error}") from error
+    if voice.speaker.shape != (speaker_dim,) or voice.prompt_codes.shape[1:] != voice.prompt_phones.shape:
+        raise ModelError(f"{path} does not fit its model: shapes {voice.speaker.shape}, {voice.prompt_codes.shape}")
+    return voice
+
+
+class OnnxSpeakerEncoder:
+    """Codes of a recording to a speaker vector: how a clip becomes a voice."""
+
+    def __init__(self, folder: Path, options: OrtOptions | None = None) -> None:
+        """Raises ModelError when `onnx/speaker_encoder.onnx` is missing or wrong."""
+        path = folder / "onnx" / "speaker_encoder.onnx"
+        self._session = open_session(path, options)
+        check_names(self._session, path, ["codes"], ["speaker"])
+
+    def voice(self, name: str, codes: Ints, unknown_id: int) -> Voice:
+        """A voice from codes [books, frames] of two to six seconds of somebody whose words nobody wrote down."""
+        (speaker,) = self._session.run(["speaker"], {"codes": codes[None]})
+        return Voice(name, speaker[0], codes, np.full(codes.shape[1], unknown_id, np.int64))

@@ -1,0 +1,41 @@
+"""Three model folders to a synthesiser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from voxduct.onnx.code_lm import OnnxCodeLm, read_voice_config, read_voices
+from voxduct.onnx.codec import OnnxCodec
+from voxduct.onnx.g2p import OnnxG2p, read_lexicon
+from voxduct.onnx.runtime import OrtOptions
+from voxduct.tts.stream import Synthesiser, TtsOptions
+
+
+def load_synthesiser(
+    voice: Path,
+    codec: Path,
+    g2p: Path,
+    ort_options: OrtOptions | None = None,
+    options: TtsOptions | None = None,
+) -> Synthesiser:
+    """Loads and primes everything that speech needs; takes about a second.
+
+    Args:
+        voice: folder of the codec language model and its voices.
+        codec: folder of the codec it was trained on.
+        g2p: folder of the lexicon and the grapheme-to-phoneme graph.
+        ort_options: how graphs run; one thread each when not given.
+        options: how requests are spoken.
+
+    Raises:
+        ModelError: a file is missing or wrong, or the models do not fit each other.
+    """
+    return Synthesiser(
+        lm=OnnxCodeLm(voice, ort_options),
+        codec=OnnxCodec(codec, ort_options),
+        g2p=OnnxG2p(g2p, ort_options),
+        lexicon=read_lexicon(g2p),
+        voices=read_voices(voice),
+        config=read_voice_config(voice),
+        options=options,
+    )

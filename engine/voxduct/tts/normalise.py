@@ -1,0 +1,122 @@
+"""Written text to what is said: a list of words and pause marks.
+
+A word is `[a-z']+`; a capital letter, alone or with `'s`, is the name of that letter; `,` and `.`, `?`, `!` are
+pauses. Rules run from the most specific writing (addresses, dates) to the least (digits, symbols), each in its file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from voxduct.errors import TextError
+from voxduct.tts.abbreviations import expand_abbreviations
+from voxduct.tts.acronyms import expand_capitals, letter_name, spell
+from voxduct.tts.dates import expand_dates
+from voxduct.tts.figures import expand_decades, expand_figures
+from voxduct.tts.money import expand_money
+from voxduct.tts.roman import expand_roman
+from voxduct.tts.symbols import expand_marks, expand_powers, expand_symbols, fold
+from voxduct.tts.units import expand_units
+from voxduct.tts.web import expand_web
+
+PAUSES = frozenset(",.?!")
+LONGEST_WORD = 30  # letters; longer ones are cut: nobody says them, and the grapheme model has a limit
+_TOKEN = re.compile(r"[\ue000-\ue019](?:'s)?|[A-Za-z]+(?:'[A-Za-z]+)*'?|[.,?!;:()\[\]{}\"–—-]+")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+RULES: tuple[Callable[[str], str], ...] = (
+    expand_web,
+    expand_marks,
+    expand_money,
+    expand_dates,
+    expand_abbreviations,
+    expand_decades,
+    expand_units,
+    expand_powers,
+    expand_roman,
+    expand_figures,
+    expand_symbols,
+)
+"""In this order; each takes and returns the whole text."""
+
+Knows = Callable[[str], bool]
+
+
+def normalise(text: str, knows: Knows) -> list[str]:
+    """Words and pause marks of one sentence; `knows` says whether the lexicon has a lower-case word.
+
+    Never raises on any text but for this:
+
+    Raises:
+        TextError: nothing in the text can be spoken.
+    """
+    words = spoken_words(text, knows)
+    if all(word in PAUSES for word in words):
+        raise TextError("nothing in the text can be spoken; send words or numbers", param="text")
+    return words
+
+
+def spoken_words(text: str, knows: Knows) -> list[str]:
+    """As `normalise`, but empty when nothing can be spoken."""
+    text = fold(text)
+    for expand in RULES:
+        text = expand(text)
+    text = expand_capitals(text, knows)
+    tokens = _TOKEN.findall(text)
+    words: list[str] = []
+    for index, token in enumerate(tokens):
+        following = tokens[index + 1] if index + 1 < len(tokens) else ""
+        words += _said(token, following, knows)
+    return _tidy_pauses(words)
+
+
+def _said(token: str, following: str, knows: Knows) -> list[str]:
+    name = letter_name(token[0])
+    if name is not None:
+        return [name + token[1:]]
+    if not token[0].isalpha():
+        return [_pause(token)]
+    if token in ("A", "a"):
+        return ["a"] if following[:1].isalpha() and following not in ("and", "or") else ["A"]
+    if len(token) == 1 and token not in "Ii":
+        return [token.upper()]
+    return _word(token, knows)
+
+
+def _word(token: str, knows: Knows) -> list[str]:
+    """A written word as known words: camel case apart, consonants without a vowel spelled."""
+    lower = token.lower().rstrip("'") or token.lower()
+    if not knows(lower) and _CAMEL.search(token):
+        parts = [part.lower() for part in _CAMEL.split(token)]
+        if all(knows(part) for part in parts):
+            return parts
+    if not knows(lower) and re.fullmatch(r"[bcdfghjklmnpqrstvwxz]{2,6}", lower):
+        return [letter_name(character) or "" for character in spell(lower).split()]
+    if lower.isalpha():
+        return [lower[at : at + LONGEST_WORD] for at in range(0, len(lower), LONGEST_WORD)]
+    return [lower] if len(lower) <= LONGEST_WORD else [part[:LONGEST_WORD] for part in lower.split("'") if part]
+
+
+def _pause(marks: str) -> str:
+    """The pause that a run of punctuation makes, "" for none."""
+    for strongest in "?!":
+        if strongest in marks:
+            return strongest
+    if "." in marks:
+        return "."
+    return "" if set(marks) <= set("-\"") else ","
+
+
+def _tidy_pauses(words: list[str]) -> list[str]:
+    """No pause at the start, none after another; the stronger one of a run stays."""
+    tidy: list[str] = []
+    for word in words:
+        if not word or (word in PAUSES and not tidy):
+            continue
+        if word in PAUSES and tidy[-1] in PAUSES:
+            if tidy[-1] == ",":
+                tidy[-1] = word
+            continue
+        tidy.append(word)
+    return tidy

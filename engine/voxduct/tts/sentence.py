@@ -1,0 +1,60 @@
+"""One sentence being spoken: phones, code frames, samples. Everything here runs inside jobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from voxduct.audio import Samples
+from voxduct.models import Codec, Ints
+from voxduct.tts.codes import CodeStream
+from voxduct.tts.silence import LeadingSilence
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpokenPiece:
+    """What one job made."""
+
+    samples: Samples
+    last: bool
+    """The sentence is over."""
+
+
+class SpokenSentence:
+    """Draws code frames, decodes them and cuts the leading silence, as much at a time as is asked for."""
+
+    def __init__(self, codes: CodeStream, codec: Codec) -> None:
+        self._codes = codes
+        self._codec = codec
+        self._state = codec.new_decoder_state()
+        self._silence = LeadingSilence()
+        self._last: Ints | None = None
+
+    def speak(self, frames: int) -> SpokenPiece:
+        """At least `frames` code frames' worth of samples, fewer only at the sentence's end.
+
+        Silence that is cut does not count, so the first piece always has sound in it.
+        """
+        made: list[Samples] = []
+        wanted = frames * self._codec.frame_size
+        while sum(len(samples) for samples in made) < wanted:
+            drawn = self._draw(frames)
+            made.append(self._silence.feed(self._codec.decode(drawn, self._state)))
+            if self._codes.done:
+                return SpokenPiece(np.concatenate([*made, self._flush()]), last=True)
+        return SpokenPiece(np.concatenate(made), last=False)
+
+    def _draw(self, frames: int) -> Ints:
+        """Up to `frames` frames, shape [books, n], n at least 1."""
+        drawn: list[Ints] = []
+        while len(drawn) < frames and (frame := self._codes.next_frame()) is not None:
+            drawn.append(frame)
+        self._last = drawn[-1]
+        return np.stack(drawn, axis=1)
+
+    def _flush(self) -> Samples:
+        """The decoder lags one frame behind: the last frame once more brings the sentence's end out."""
+        if self._last is None:
+            return np.zeros(0, np.float32)
+        return self._silence.feed(self._codec.decode(self._last[:, None], self._state))

@@ -1,0 +1,256 @@
+"""Text in pieces to speech in pieces: the speaking stage.
+
+    stream = SpeechStream(synthesiser, id="a", voice=None, seed=0)
+    stream.feed("Hello, wor"); stream.feed("ld. How are"); stream.end()
+    while (job := stream.next_job()) is not None:
+        events = stream.receive(job.run())          # the shell runs jobs wherever it likes
+    assert stream.done
+
+Sentences are spoken one by one; each begins with the voice's cached state and random numbers of its own, so the
+samples depend on text, voice and seed alone: not on how the text was cut, nor on how large the jobs were.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from voxduct.audio import SAMPLE_RATE
+from voxduct.errors import ModelError, TextError, VoiceError, VoxductError
+from voxduct.events import Event, Failed, SpeechAudio, SpeechAudioEnded, SpeechAudioStarted, SpeechEnd
+from voxduct.models import Codec, CodeLm, GraphemeToPhoneme, Job, JobKind
+from voxduct.tts.codes import CodeStream
+from voxduct.tts.config import VoiceConfig
+from voxduct.tts.lexicon import Lexicon
+from voxduct.tts.normalise import PAUSES, spoken_words
+from voxduct.tts.phonemes import Phonemizer
+from voxduct.tts.sampling import request_rng
+from voxduct.tts.sentence import SpokenPiece, SpokenSentence
+from voxduct.tts.sentences import SentenceSplitter
+from voxduct.tts.voices import PrimedVoice, Voice, prime
+
+LONGEST_PIECE_PHONES = 400  # phones spoken from one state; a sentence of more is spoken in parts
+
+
+@dataclass(frozen=True, slots=True)
+class TtsOptions:
+    """How requests are spoken."""
+
+    max_characters: int = 5_000
+    """Of one request, all its pieces together."""
+    job_frames: tuple[int, ...] = (3, 4, 8, 12)
+    """Code frames of a request's first, second ... job; the last goes on. Small first: the listener waits for it."""
+    sentence_pause_ms: int = 120
+    """Silence between two sentences, added to what the voice itself pauses."""
+
+
+class Synthesiser:
+    """Models, lexicon and primed voices that all requests share; nothing in it changes after construction."""
+
+    def __init__(
+        self,
+        lm: CodeLm,
+        codec: Codec,
+        g2p: GraphemeToPhoneme,
+        lexicon: Lexicon,
+        voices: Sequence[Voice],
+        config: VoiceConfig,
+        options: TtsOptions | None = None,
+    ) -> None:
+        """Primes every voice: one model call each.
+
+        Raises:
+            ModelError: no voices, a codec that does not fit the language model, or another rate than the engine's.
+        """
+        if not voices:
+            raise ModelError("the voice model has no voices; its folder `voices` is empty")
+        if codec.sample_rate != SAMPLE_RATE or codec.num_codebooks != len(config.delays):
+            raise ModelError(
+                f"the codec has {codec.num_codebooks} books at {codec.sample_rate} Hz, the voice needs "
+                f"{len(config.delays)} at {SAMPLE_RATE}; use the codec that the voice was trained on"
+            )
+        self.lm = lm
+        self.codec = codec
+        self.config = config
+        self.options = options or TtsOptions()
+        self.phonemizer = Phonemizer(lexicon, g2p)
+        self._voices = {voice.name: prime(voice, lm, config) for voice in voices}
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        """Names of the voices."""
+        return tuple(self._voices)
+
+    @property
+    def default_voice(self) -> str:
+        """The voice of requests that name none."""
+        return self.config.default_voice if self.config.default_voice in self._voices else self.voices[0]
+
+    @property
+    def sample_rate(self) -> int:
+        """Hertz of the speech."""
+        return self.codec.sample_rate
+
+    @property
+    def frame_size(self) -> int:
+        """Samples of one code frame."""
+        return self.codec.frame_size
+
+    def voice(self, name: str | None) -> PrimedVoice:
+        """A voice by name; None is the default. Raises VoiceError."""
+        found = self._voices.get(name or self.default_voice)
+        if found is None:
+            raise VoiceError(f"no voice {name!r}; this server has {', '.join(self.voices)}", param="voice")
+        return found
+
+
+class SpeechStream:
+    """One request to speak. At most one job is out at a time; every request ends with one SpeechAudioEnded."""
+
+    def __init__(self, synthesiser: Synthesiser, id: str, voice: str | None = None, seed: int = 0) -> None:
+        """Raises VoiceError when there is no such voice."""
+        self.id = id
+        self._synthesiser = synthesiser
+        self._voice = synthesiser.voice(voice)
+        self._seed = seed
+        self._splitter = SentenceSplitter()
+        self._sentences: deque[str] = deque()
+        self._characters = 0
+        self._begun = 0
+        self._jobs = 0
+        self._parts: deque[list[int]] = deque()
+        self._speaking: SpokenSentence | None = None
+        self._job_out = self._ended = self._started = self._done = False
+        self._samples = 0
+
+    @property
+    def done(self) -> bool:
+        """Everything has been said: completed, cancelled or failed."""
+        return self._done
+
+    def feed(self, text: str) -> None:
+        """More text. Sentences become due as soon as they are certain.
+
+        Raises:
+            TextError: too much text; the piece was not taken, what came before it is still spoken.
+        """
+        limit = self._synthesiser.options.max_characters
+        if self._characters + len(text) > limit:
+            raise TextError(
+                f"{self._characters + len(text):,} characters are more than the {limit:,} of one request; "
+                "send the rest as further requests",
+                param="text",
+            )
+        if not self._ended and not self._done:
+            self._characters += len(text)
+            self._sentences += self._splitter.feed(text)
+
+    def end(self) -> None:
+        """No more text will come. Text without anything to speak fails as an event of its own (`bad_text`)."""
+        if not self._ended and not self._done:
+            self._sentences += self._splitter.flush()
+            self._ended = True
+
+    def next_job(self) -> Job | None:
+        """The next piece of speech to compute; None when one is out, or no whole sentence is there yet."""
+        idle = self._speaking is None and not self._sentences and not self._ended
+        if self._done or self._job_out or idle:
+            return None
+        sizes = self._synthesiser.options.job_frames
+        frames = sizes[min(self._jobs, len(sizes) - 1)]
+        self._job_out = True
+        self._jobs += 1
+        return Job(JobKind.SPEECH, lambda: self._run(frames), frames * self._synthesiser.frame_size)
+
+    def receive(self, result: object) -> list[Event]:
+        """What the job returned."""
+        self._job_out = False
+        if self._done:
+            return []
+        if not isinstance(result, SpokenPiece):
+            raise TypeError(f"not a result of this stage: {type(result).__name__}")
+        if result.last:
+            self._speaking = None
+        events: list[Event] = []
+        if len(result.samples):
+            events += self._say(result)
+        if self._ended and self._speaking is None and not self._sentences and not self._parts:
+            if not self._begun:
+                return self._fail_empty()
+            events.append(self._end_with(SpeechEnd.COMPLETED))
+        return events
+
+    def fail(self, error: BaseException) -> list[Event]:
+        """The job raised; the request ends, nothing else does."""
+        self._job_out = False
+        if self._done:
+            return []
+        code = error.code if isinstance(error, VoxductError) else "inference_failed"
+        message = error.message if isinstance(error, VoxductError) else f"speech failed: {type(error).__name__}"
+        return [Failed(code, message, id=self.id), self._end_with(SpeechEnd.FAILED)]
+
+    def cancel(self) -> list[Event]:
+        """Stops at once; a job that is out may be dropped, or its result handed in and ignored."""
+        return [] if self._done else [self._end_with(SpeechEnd.CANCELLED)]
+
+    def _say(self, piece: SpokenPiece) -> list[Event]:
+        events: list[Event] = []
+        if not self._started:
+            self._started = True
+            events.append(SpeechAudioStarted(self.id, self._voice.voice.name, self._synthesiser.sample_rate))
+        events.append(SpeechAudio(self.id, self._samples, piece.samples))
+        self._samples += len(piece.samples)
+        return events
+
+    def _fail_empty(self) -> list[Event]:
+        return self.fail(TextError("nothing in the text can be spoken; send words or numbers", param="text"))
+
+    def _end_with(self, reason: SpeechEnd) -> Event:
+        self._done = True
+        self._speaking = None
+        self._sentences.clear()
+        self._parts.clear()
+        return SpeechAudioEnded(self.id, reason, self._samples)
+
+    def _run(self, frames: int) -> SpokenPiece:
+        """A job's work, on any thread: the only code here that calls models."""
+        pause = np.zeros(0, np.float32)
+        if self._speaking is None:
+            sentence = self._begin_sentence()
+            if sentence is None:
+                return SpokenPiece(pause, last=True)
+            if self._begun > 1:
+                milliseconds = self._synthesiser.options.sentence_pause_ms
+                pause = np.zeros(milliseconds * self._synthesiser.sample_rate // 1000, np.float32)
+            self._speaking = sentence
+        piece = self._speaking.speak(frames)
+        return SpokenPiece(np.concatenate([pause, piece.samples]), piece.last)
+
+    def _begin_sentence(self) -> SpokenSentence | None:
+        """The next sentence that has something to say; None when there is none."""
+        while not self._parts and self._sentences:
+            self._parts += self._phone_parts(self._sentences.popleft())
+        if not self._parts:
+            return None
+        rng = request_rng(self._seed, self._begun)
+        self._begun += 1
+        made = self._synthesiser
+        return SpokenSentence(CodeStream(made.lm, made.config, self._voice, self._parts.popleft(), rng), made.codec)
+
+    def _phone_parts(self, text: str) -> list[list[int]]:
+        """Phone ids of a sentence, cut between words where it is too long for one state."""
+        made = self._synthesiser
+        words = spoken_words(text, made.phonemizer.knows)
+        if all(word in PAUSES for word in words):
+            return []
+        sequence = made.phonemizer.phonemize(words)
+        ids = made.config.ids(sequence.phones)
+        parts, start = [], 0
+        for word in sequence.words:
+            if word.end - start > LONGEST_PIECE_PHONES and word.start > start:
+                parts.append([*ids[start : word.start], ids[-1]])
+                start = word.start
+        return [*parts, ids[start:]]

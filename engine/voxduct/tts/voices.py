@@ -1,0 +1,61 @@
+"""Voices: a speaker vector and a spoken prompt, and the model's state after hearing that prompt.
+
+The state is computed once per voice when the engine starts, so at request time a prompt costs nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from voxduct.models import CodeLm, Floats, Ints
+from voxduct.tts.config import VoiceConfig
+from voxduct.tts.pointer import prompt_windows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Voice:
+    """A voice as it is stored."""
+
+    name: str
+    speaker: Floats
+    """Shape [speaker_dim]."""
+    prompt_codes: Ints
+    """Shape [books, frames]: what the voice said before."""
+    prompt_phones: Ints
+    """Shape [frames]: the phone id of every frame; `unknown_phone` where nobody knows."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PrimedVoice:
+    """A voice and the model's state after its prompt; the state is copied for every sentence, never advanced."""
+
+    voice: Voice
+    state: object
+
+    @property
+    def frames(self) -> int:
+        """Frames of the prompt."""
+        return int(self.voice.prompt_codes.shape[1])
+
+
+def prime(voice: Voice, lm: CodeLm, config: VoiceConfig) -> PrimedVoice:
+    """Runs the prompt through the model: one call, tens of milliseconds."""
+    state = lm.new_state()
+    frames = voice.prompt_codes.shape[1]
+    if frames:
+        history = np.stack([delayed_history(voice.prompt_codes, step, config) for step in range(frames)])
+        windows, ages = prompt_windows(voice.prompt_phones, config.unknown_id)
+        lm.step(history, windows, ages, voice.speaker, state)
+    return PrimedVoice(voice, state)
+
+
+def delayed_history(codes: Ints, step: int, config: VoiceConfig) -> Ints:
+    """What the model is fed at `step`: book k of frame `step - 1 - delay k`, shape [books]; `codes` [books, frames]."""
+    found = np.full(len(config.delays), config.none_code, np.int64)
+    for book, delay in enumerate(config.delays):
+        frame = step - 1 - delay
+        if 0 <= frame < codes.shape[1]:
+            found[book] = codes[book, frame]
+    return found
