@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -21,7 +23,7 @@ from voxduct_client import (
 QUICK = ReconnectOptions(first_delay_s=0.02, longest_delay_s=0.1)
 
 
-def breaking(samples: int) -> functools.partial[object]:
+def breaking(samples: int) -> Callable[[Talk], Awaitable[None]]:
     return functools.partial(recognise, break_after=samples)
 
 
@@ -36,7 +38,7 @@ def finals(messages: list[Message]) -> list[wire.FinalMessage]:
 async def test_reconnecting_loses_no_audio() -> None:
     total = 10 * UTTERANCE
     scripts = (breaking(4000), breaking(900), breaking(5000), recognise)
-    async with FakeServer(*scripts) as server, ReconnectingClient(server.url, reconnect=QUICK) as client:  # type: ignore[arg-type]
+    async with FakeServer(*scripts) as server, ReconnectingClient(server.url, reconnect=QUICK) as client:
         reader = asyncio.create_task(heard(client))
         for start in range(0, total, 320):
             await client.send_audio(counting(320, start + 1))
@@ -46,7 +48,7 @@ async def test_reconnecting_loses_no_audio() -> None:
     edges = [tuple(map(int, message.text.split("-"))) for message in finals(messages)]
     assert edges[0][0] == 1
     assert edges[-1][1] == total
-    assert all(after[0] == before[1] + 1 for before, after in zip(edges, edges[1:], strict=False))
+    assert all(after[0] == before[1] + 1 for before, after in itertools.pairwise(edges))
     for message, (first, last) in zip(finals(messages), edges, strict=True):
         assert message.start == pytest.approx((first - 1) / RATE)  # the client's clock goes on
         assert message.end == pytest.approx(last / RATE)
@@ -158,7 +160,7 @@ async def test_reconnecting_does_not_repeat_what_is_hopeless() -> None:
 
 
 async def test_reconnecting_gives_up_after_its_time() -> None:
-    server = FakeServer(breaking(100))  # type: ignore[arg-type]
+    server = FakeServer(breaking(100))
     await server.start()
     options = ReconnectOptions(first_delay_s=0.01, longest_delay_s=0.02, give_up_s=0.1)
     async with ReconnectingClient(server.url, reconnect=options) as client:
