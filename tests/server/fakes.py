@@ -345,6 +345,11 @@ class Client:
         assert final.text == "w0 w1"
         return final
 
+    async def utter_more(self) -> wire.FinalMessage:
+        """Ends an utterance that was begun."""
+        await self.send_audio(LOUD, QUIET)
+        return await self.expect(wire.FinalMessage)
+
     async def close_code(self) -> int | None:
         """Reads until the server closes."""
         with contextlib.suppress(websockets.ConnectionClosed):
@@ -356,8 +361,20 @@ class Client:
 
 
 @contextlib.asynccontextmanager
-async def connect(server: VoiceServer, **options: Any) -> AsyncIterator[Client]:
-    """A client of the server's stream; options as of `websockets.connect`."""
-    url = server.url.replace("http://", "ws://") + "/v1/stream"
+async def connect(server: VoiceServer | str, path: str = "", **options: Any) -> AsyncIterator[Client]:
+    """A client of the server's (or URL's) stream; options as of `websockets.connect`."""
+    base = server if isinstance(server, str) else server.url
+    url = base.replace("http://", "ws://") + "/v1/stream" + path
     async with websockets.connect(url, compression=None, **options) as socket:
         yield Client(socket)
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Waits for a condition that nothing announces."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+def sample(server: VoiceServer, name: str, **labels: str) -> float:
+    return server.metrics.registry.get_sample_value(f"voxduct_{name}", labels) or 0.0

@@ -6,12 +6,23 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator
 
 import httpx
 import websockets
 
-from tests.server.fakes import FRAME, LOUD, QUIET, FakeBackend, ManualClock, connect, running_server
+from tests.server.fakes import (
+    FRAME,
+    LOUD,
+    QUIET,
+    Client,
+    FakeBackend,
+    ManualClock,
+    connect,
+    eventually,
+    running_server,
+    sample,
+)
 from voxduct import wire
 from voxduct.models import JobKind
 from voxduct.server.serve import VoiceServer
@@ -29,17 +40,6 @@ class Gate:
         if kind is self.kind:
             self.entered.set()
             assert self.opened.wait(30)
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    """Waits for a condition that nothing announces."""
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
-def sample(server: VoiceServer, name: str, **labels: str) -> float:
-    return server.metrics.registry.get_sample_value(f"voxduct_{name}", labels) or 0.0
 
 
 async def test_faults_failing_final_fails_its_utterance_only() -> None:
@@ -155,30 +155,28 @@ async def test_faults_client_faster_than_the_models_is_not_read_and_loses_nothin
 async def test_faults_speech_is_not_made_faster_than_it_is_read() -> None:
     made: list[JobKind] = []
     backend = FakeBackend(made.append)
-    async with running_server(backend) as server:
-        async with connect(server, max_queue=1, sock=small_buffers(server)) as client:
-            await client.start()
-            await client.send(type="say", text="a" * 1000)
-            await eventually(lambda: backend.sessions[0].paused)
-            assert len(made) < 500
-            ended = await client.expect(wire.SpeechAudioEndMessage)
-            assert ended.samples == 1000 * FRAME
-            assert sum(map(len, client.binary)) == 2 * ended.samples
+    async with slow_client(backend) as client:
+        await client.start()
+        await client.send(type="say", text="a" * 1000)
+        await eventually(lambda: backend.sessions[0].paused)
+        assert len(made) < 500
+        ended = await client.expect(wire.SpeechAudioEndMessage)
+        assert ended.samples == 1000 * FRAME
+        assert sum(map(len, client.binary)) == 2 * ended.samples
 
 
 async def test_faults_cancel_drops_speech_that_was_not_sent() -> None:
     backend = FakeBackend()
-    async with running_server(backend) as server:
-        async with connect(server, max_queue=1, sock=small_buffers(server)) as client:
-            await client.start()
-            await client.send(type="say", id="long", text="a" * 1000)
-            await eventually(lambda: backend.sessions[0].paused)
-            await client.send(type="cancel")
-            ended = await client.expect(wire.SpeechAudioEndMessage)
-            assert ended.reason == "cancelled"
-            assert sum(map(len, client.binary)) == 2 * ended.samples
-            assert ended.samples < 1000 * FRAME
-            await client.utter()
+    async with slow_client(backend) as client:
+        await client.start()
+        await client.send(type="say", id="long", text="a" * 1000)
+        await eventually(lambda: backend.sessions[0].paused)
+        await client.send(type="cancel")
+        ended = await client.expect(wire.SpeechAudioEndMessage)
+        assert ended.reason == "cancelled"
+        assert sum(map(len, client.binary)) == 2 * ended.samples
+        assert ended.samples < 1000 * FRAME
+        await client.utter()
 
 
 async def test_faults_client_that_never_reads_is_cut_off_and_costs_little() -> None:
@@ -202,6 +200,13 @@ async def flooding(target: websockets.ClientConnection) -> None:
         while True:
             await target.send("garbage" * 20)
             await asyncio.sleep(0)
+
+
+@contextlib.asynccontextmanager
+async def slow_client(backend: FakeBackend) -> AsyncIterator[Client]:
+    """A server and a client that takes little before it reads."""
+    async with running_server(backend) as server, connect(server, max_queue=1, sock=small_buffers(server)) as client:
+        yield client
 
 
 def small_buffers(server: VoiceServer) -> socket.socket:
