@@ -34,8 +34,8 @@ async def hear_file(target: Target, path: Path, *, fast: bool, json: bool, inter
         options = ClientOptions(token=target.token, sample_rate=file.sample_rate)
         if fast:
             options = replace(options, ping_timeout_s=FAST_PING_TIMEOUT_S)
-        chunks = _paced(file, speed=None if fast else 1.0)
-        await _hear(target, options, chunks, choose_captions(sys.stdout, json=json), interrupted)
+        chunks = _paced(file, interrupted, fast=fast)
+        await _hear(target, options, chunks, choose_captions(sys.stdout, json=json))
 
 
 async def hear_microphone(target: Target, device: str | None, *, json: bool, interrupted: asyncio.Event) -> None:
@@ -45,7 +45,7 @@ async def hear_microphone(target: Target, device: str | None, *, json: bool, int
         stopping = asyncio.create_task(_stop_when(interrupted, microphone), name="voxduct client: wait for Ctrl-C")
         try:
             captions = choose_captions(sys.stdout, json=json)
-            await _hear(target, options, aiter(microphone), captions, interrupted)
+            await _hear(target, options, aiter(microphone), captions)
         finally:
             stopping.cancel()
             if microphone.overflows:
@@ -68,10 +68,9 @@ async def _hear(
     options: ClientOptions,
     chunks: AsyncIterator[Samples],
     captions: CaptionWriter,
-    interrupted: asyncio.Event,
 ) -> None:
     async with ReconnectingClient(target.url, options=options) as client:
-        sender = asyncio.create_task(_send(client, chunks, interrupted), name="voxduct client: send sound")
+        sender = asyncio.create_task(_send(client, chunks), name="voxduct client: send sound")
         try:
             async for message in client:
                 captions.show(message)
@@ -83,25 +82,25 @@ async def _hear(
             captions.finish()
 
 
-async def _send(client: ReconnectingClient, chunks: AsyncIterator[Samples], interrupted: asyncio.Event) -> None:
-    """Sends until the source ends or Ctrl-C; either way the server then finishes what it has."""
+async def _send(client: ReconnectingClient, chunks: AsyncIterator[Samples]) -> None:
+    """Sends until the source ends, one way or another; the server then finishes what it has."""
     try:
         async for chunk in chunks:
-            if interrupted.is_set():
-                break
             await client.send_audio(chunk)
     finally:
         await client.send_stop()
 
 
-async def _paced(file: SoundFile, speed: float | None) -> AsyncIterator[Samples]:
-    """The file's chunks, each when a microphone would have delivered it; `speed` None does not wait."""
+async def _paced(file: SoundFile, interrupted: asyncio.Event, *, fast: bool) -> AsyncIterator[Samples]:
+    """The file's chunks until Ctrl-C, each when a microphone would have delivered it; `fast` does not wait."""
     loop = asyncio.get_running_loop()
     began, sent = loop.time(), 0
     for chunk in file:
         sent += len(chunk)
-        if speed is not None:
-            await asyncio.sleep(began + sent / file.sample_rate / speed - loop.time())
+        if not fast:
+            await asyncio.sleep(began + sent / file.sample_rate - loop.time())
+        if interrupted.is_set():
+            break
         yield chunk
 
 

@@ -7,14 +7,14 @@ import json
 import os
 import signal
 import sys
+from asyncio.subprocess import Process
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pytest
 import soundfile
 
-from tests.clients.fake_server import UTTERANCE, FakeServer, Talk, eventually
+from tests.clients.fake_server import UTTERANCE, FakeServer, Talk, eventually, recognise
 from voxduct import wire
 
 FAKE_MODULES = Path(__file__).with_name("fake_modules")
@@ -32,9 +32,7 @@ class Result:
     err: str
 
 
-async def launch(
-    *arguments: str, stdin: int = asyncio.subprocess.DEVNULL, **environment: str
-) -> asyncio.subprocess.Process:
+async def launch(*arguments: str, stdin: int = asyncio.subprocess.DEVNULL, **environment: str) -> Process:
     path = os.pathsep.join([str(FAKE_MODULES), *sys.path])
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("VOXDUCT_")}
     return await asyncio.create_subprocess_exec(
@@ -49,7 +47,7 @@ async def launch(
     )
 
 
-async def finish(process: asyncio.subprocess.Process, input: bytes | None = None) -> Result:
+async def finish(process: Process, input: bytes | None = None) -> Result:
     async with asyncio.timeout(30):
         out, err = await process.communicate(input)
     assert process.returncode is not None
@@ -57,7 +55,7 @@ async def finish(process: asyncio.subprocess.Process, input: bytes | None = None
 
 
 async def run(*arguments: str, **environment: str) -> Result:
-    return await finish(await launch(*arguments, **environment))
+    return await finish(await launch(*arguments, stdin=asyncio.subprocess.DEVNULL, **environment))
 
 
 def recording(path: Path, samples: int, rate: int = 16_000, channels: int = 1) -> Path:
@@ -119,8 +117,6 @@ async def test_cli_file_survives_a_lost_connection(tmp_path: Path) -> None:
         await talk.receive()
         talk.socket.transport.abort()
 
-    from tests.clients.fake_server import recognise
-
     path = recording(tmp_path / "talk.wav", 2 * UTTERANCE)
     async with FakeServer(vanish, recognise) as server:
         result = await run("file", str(path), "--fast", "--json", "--url", server.url)
@@ -141,29 +137,6 @@ async def test_cli_file_interrupted_ends_with_a_final(tmp_path: Path) -> None:
     assert result.code == 0
     assert types[-2:] == ["final", "stopped"]
     assert server.talks[0].samples < 32_000
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "words"),
-    [
-        (["file", "missing.wav"], 2, "is not there"),
-        (["file", __file__], 2, "no sound file"),
-        (["file"], 2, "PATH"),
-        (["listen"], 2, "listen"),
-        (["say", " "], 2, "empty"),
-        (["say", "x", "--seed", "-1"], 2, "seed"),
-        (["say", "x", "-o", "x.wav", "--url", "ftp://x"], 2, "no server address"),
-        (["say", "x", "-o", "x.wav", "--url", "127.0.0.1:1"], 1, "voxduct serve"),
-        (["mic", "--device", "no such"], 1, "--list-devices"),
-        (["mic", "--device", "i"], 1, "several"),
-    ],
-)
-async def test_cli_error_is_one_line_that_helps(arguments: list[str], code: int, words: str, tmp_path: Path) -> None:
-    result = await run(*arguments, FAKE_SOUND=sound(tmp_path))
-    assert result.code == code
-    assert result.out == ""
-    assert len(result.err.splitlines()) == 1
-    assert words in result.err
 
 
 # --- mic ----------------------------------------------------------------------------------------------------------
@@ -190,7 +163,7 @@ async def test_cli_mic_sends_the_default_device_at_its_own_rate(tmp_path: Path) 
 
 async def test_cli_mic_mixes_down_and_resamples_what_no_server_takes(tmp_path: Path) -> None:
     async with FakeServer() as server:
-        result = await hear(server, tmp_path, "--device", "studio", samples=1500, accepted_channels=[4])
+        result = await hear(server, tmp_path, "--device", "studio", samples=640, accepted_channels=[4])
         assert result.code == 0
         opened = json.loads((tmp_path / "log").read_text())
         assert (opened["device"], opened["channels"], opened["samplerate"]) == (2, 4, 96_000)
@@ -215,29 +188,6 @@ async def test_cli_mic_that_outruns_the_program_loses_blocks_and_says_so(tmp_pat
     assert "blocks of sound were lost" in result.err
 
 
-async def test_cli_mic_busy_device_is_one_line(tmp_path: Path) -> None:
-    result = await run("mic", FAKE_SOUND=sound(tmp_path, busy=True))
-    assert result.code == 1
-    assert "another program" in result.err
-    assert len(result.err.splitlines()) == 1
-
-
-async def test_cli_mic_lists_devices(tmp_path: Path) -> None:
-    result = await run("mic", "--list-devices", FAKE_SOUND=sound(tmp_path))
-    assert result.code == 0
-    assert result.out.splitlines() == [
-        "*   1  USB Desk Mic  (2 channels, 44100 Hz)",
-        "    2  Studio Interface  (4 channels, 96000 Hz)",
-    ]
-
-
-@pytest.mark.parametrize(("missing", "words"), [("package", "pip install"), ("portaudio", "libportaudio2")])
-async def test_cli_mic_without_its_library_says_how_to_install_it(missing: str, words: str) -> None:
-    result = await run("mic", FAKE_SOUND_MISSING=missing)
-    assert (result.code, len(result.err.splitlines())) == (1, 1)
-    assert words in result.err
-
-
 # --- say ----------------------------------------------------------------------------------------------------------
 
 
@@ -253,7 +203,7 @@ async def test_cli_say_writes_a_file(tmp_path: Path) -> None:
     assert isinstance(start, wire.Start)
     assert start.voice == "ann"
     assert say == wire.Say(text="Hello there", id="say", seed=7)
-    assert list(tmp_path.iterdir()) == [path]
+    assert os.listdir(tmp_path) == [path.name]
 
 
 async def test_cli_say_plays(tmp_path: Path) -> None:
@@ -288,7 +238,7 @@ async def test_cli_say_refused_by_the_server_is_one_line_and_no_file(tmp_path: P
     async with FakeServer(refuse) as server:
         result = await run("say", "!!", "-o", str(path), "--url", server.url)
     assert (result.code, result.err) == (1, "voxduct-client: nothing in it can be spoken\n")
-    assert list(tmp_path.iterdir()) == []
+    assert os.listdir(tmp_path) == []
 
 
 async def test_cli_say_interrupted_cancels_the_speech(tmp_path: Path) -> None:

@@ -1,9 +1,12 @@
 """Stands in for sounddevice in subprocesses: devices and what they hear come from FAKE_SOUND (JSON)."""
 
+from __future__ import annotations
+
 import json
 import os
 import threading
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -22,11 +25,11 @@ class PortAudioError(Exception):
 default = SimpleNamespace(device=(SOUND.get("default", 0), 0))
 
 
-def query_devices():
+def query_devices() -> Any:
     return SOUND["devices"]
 
 
-def check_input_settings(device, channels, samplerate, dtype):
+def check_input_settings(device: int, channels: int, samplerate: int, dtype: str) -> None:
     if channels not in SOUND.get("accepted_channels", [1]):
         raise PortAudioError("Invalid number of channels")
 
@@ -34,51 +37,49 @@ def check_input_settings(device, channels, samplerate, dtype):
 class InputStream:
     """Calls back with the scripted blocks as fast as it can, on its own thread."""
 
-    def __init__(self, device, channels, samplerate, dtype, blocksize, latency, callback):
+    def __init__(self, *, channels: int, blocksize: int, latency: str, callback: Any, **settings: Any) -> None:
         if SOUND.get("busy"):
             raise PortAudioError("Device unavailable\n[PaErrorCode -9985]")
         self._channels, self._callback, self._blocksize = channels, callback, blocksize
         with open(SOUND["log"], "w") as log:
-            json.dump({"device": device, "channels": channels, "samplerate": samplerate, "dtype": dtype}, log)
+            json.dump({"channels": channels, **settings}, log)
 
-    def start(self):
+    def start(self) -> None:
         threading.Thread(target=self._run, daemon=True).start()
 
-    def _run(self):
+    def _run(self) -> None:
         value = 0
         for number in range(SOUND["blocks"]):
-            block = np.arange(value, value + self._blocksize, dtype=np.int16)
+            block = (np.arange(value, value + self._blocksize) % 32_000).astype(np.int16)
             value += self._blocksize
             frames = np.stack([block + 2 * channel for channel in range(self._channels)], axis=1)
             status = SimpleNamespace(input_overflow=number in SOUND.get("overflows", []))
             self._callback(frames, self._blocksize, None, status)
             block[:] = 0
-        if SOUND.get("interrupt"):
-            open(SOUND["interrupt"], "w").close()
 
-    def close(self):
+    def close(self) -> None:
         pass
 
 
 class OutputStream:
     """Writes what it plays to a file."""
 
-    def __init__(self, samplerate, channels, dtype):
+    def __init__(self, samplerate: int, channels: int, dtype: str) -> None:
         if SOUND.get("busy"):
             raise PortAudioError("Device unavailable")
         self._file = open(SOUND["log"], "wb")  # noqa: SIM115
 
-    def start(self):
+    def start(self) -> None:
         pass
 
-    def write(self, samples):
+    def write(self, samples: Any) -> None:
         self._file.write(samples.astype("<i2").tobytes())
 
-    def stop(self):
+    def stop(self) -> None:
         self._file.flush()
 
-    def abort(self):
+    def abort(self) -> None:
         pass
 
-    def close(self):
+    def close(self) -> None:
         self._file.close()
