@@ -31,9 +31,15 @@ async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
     await broker.stop()
 
 
-def options(broker: Broker, **changes: int) -> MqttOptions:
+def options(broker: Broker, *, max_queued_finals: int = 100, max_queued_states: int = 100) -> MqttOptions:
     return MqttOptions(
-        host="127.0.0.1", port=broker.port, node="desk", first_delay_s=0.02, longest_delay_s=0.1, **changes
+        host="127.0.0.1",
+        port=broker.port,
+        node="desk",
+        first_delay_s=0.02,
+        longest_delay_s=0.1,
+        max_queued_finals=max_queued_finals,
+        max_queued_states=max_queued_states,
     )
 
 
