@@ -14,7 +14,7 @@ import numpy as np
 
 from voxduct.asr.hypothesis import HeardWord, HypothesisBuffer
 from voxduct.asr.options import AsrOptions
-from voxduct.asr.recogniser import Heard, Recogniser, Window
+from voxduct.asr.recogniser import Doubt, Heard, Recogniser, Window
 from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.errors import InferenceError, VoxductError
 from voxduct.events import CommittedText, Event, Failed, FinalText, PartialText
@@ -86,9 +86,10 @@ class AsrStream:
         if not isinstance(result, Heard):
             raise TypeError(f"expected Heard, not {type(result).__name__}")
         self._language = self._language or result.language or None
+        repetitive = result.doubt is Doubt.REPETITIVE  # tells nothing: keep to what was heard before
         if out.final:
-            return self._finish(result.words, out.end)
-        return self._update(result.words, out.end)
+            return self._finish(self._buffer.hypothesis if repetitive else result.words, out.end)
+        return self._update(None if repetitive else result.words, out.end)
 
     def fail(self, error: BaseException) -> list[Event]:
         """The job raised: the utterance ends with what was committed."""
@@ -131,9 +132,11 @@ class AsrStream:
         speech, after = self._window.until(end), self._window.until(self._heard_until)[end - self._window.start :]
         return _rms(after) <= QUIET_RATIO * _rms(speech)
 
-    def _update(self, words: Sequence[HeardWord], end: int) -> list[Event]:
-        self._heard_until = end
-        committed = self._buffer.update(words, end - self._options.hold_back_ms * SAMPLES_PER_MS)
+    def _update(self, words: Sequence[HeardWord] | None, end: int) -> list[Event]:
+        committed: list[HeardWord] = []
+        if words is not None:
+            self._heard_until = end
+            committed += self._buffer.update(words, end - self._options.hold_back_ms * SAMPLES_PER_MS)
         committed += self._trim(end)
         events: list[Event] = self._committed(committed)
         text = " ".join(heard.word.text for heard in self._buffer.hypothesis)

@@ -76,7 +76,7 @@ class OnnxWhisper:
         if frames > FULL_FRAMES:
             raise InferenceError(f"a window of {frames} frames is longer than the {FULL_FRAMES} a Whisper takes")
         width = frames + frames % MEL_FRAMES if self.dynamic else FULL_FRAMES
-        padded = np.full((1, self.num_mels, width), _silence_of(log_mel), self._encoder.floats("input_features"))
+        padded = np.full((1, self.num_mels, width), silence_of(log_mel), self._encoder.floats("input_features"))
         padded[0, :, :frames] = log_mel
         outputs = self._encoder.run({"input_features": _value(padded)})
         return Encoding(outputs["last_hidden_state"], -(-frames // MEL_FRAMES))
@@ -201,7 +201,7 @@ def _num_mels(folder: Path) -> int:
     return found
 
 
-def _silence_of(log_mel: Floats) -> float:
+def silence_of(log_mel: Floats) -> float:
     """What silence after the window looks like: Whisper's floor is 8 decades below the loudest value, or 1e-10."""
     return max(float(log_mel.max(initial=-np.inf)) - 2.0, -1.5)
 
