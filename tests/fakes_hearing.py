@@ -16,6 +16,7 @@ from voxduct.models import DecoderStep, Floats
 WORDS = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel")
 SPECIALS = ("<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|nospeech|>", "<|notimestamps|>")
 TONES = (300.0, 500.0, 800.0, 1200.0, 1700.0, 2400.0, 3300.0, 4500.0)  # Hz: how each word sounds
+TONE_BINS = np.array([mel_filters(80)[round(tone / 40)].argmax() for tone in TONES])
 WORD_SAMPLES = 6_400  # 0.4 s
 WORD_FRAMES = WORD_SAMPLES // 320
 
@@ -101,7 +102,7 @@ class FakeWhisper:
         return words
 
     def _nearest(self, peak: int) -> str:
-        return WORDS[int(np.argmin([abs(_mel_bin(tone) - peak) for tone in TONES]))]
+        return WORDS[int(np.argmin(np.abs(TONE_BINS - peak)))]
 
     def num_frames(self, encoding: object) -> int:
         assert isinstance(encoding, _Heard)
@@ -124,10 +125,6 @@ class FakeWhisper:
             begin = state.heard.words[said][1] if said < len(state.heard.words) else state.heard.frames - 1
             attention[0, i, begin : begin + WORD_FRAMES] = 1.0
         return DecoderStep(np.stack(logits), attention)
-
-
-def _mel_bin(hertz: float) -> int:
-    return int(mel_filters(80)[round(hertz / 40)].argmax())
 
 
 def split(audio: Floats, cuts: Sequence[int]) -> list[Floats]:

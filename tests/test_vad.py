@@ -41,7 +41,7 @@ def test_transitions_cover_every_state_and_level() -> None:
     assert set(TRANSITIONS) == {(state, level) for state in VadState for level in Level}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(probabilities=PROBABILITIES)
 def test_detector_any_probabilities_started_and_stopped_alternate(probabilities: list[float]) -> None:
     events = judged(probabilities, SHORT)
@@ -50,14 +50,14 @@ def test_detector_any_probabilities_started_and_stopped_alternate(probabilities:
     assert [event.utterance for event in events] == [n for i in range(len(events) // 2) for n in (i, i)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(probabilities=PROBABILITIES)
 def test_detector_any_probabilities_positions_are_monotone(probabilities: list[float]) -> None:
     places = [e.start if isinstance(e, SpeechStarted) else e.end for e in judged(probabilities, SHORT)]
     assert all(before <= after for before, after in pairwise(places))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(probabilities=PROBABILITIES)
 def test_detector_any_probabilities_nothing_lies_beyond_what_was_heard(probabilities: list[float]) -> None:
     detector = SpeechDetector(SHORT, FRAME)
@@ -67,7 +67,7 @@ def test_detector_any_probabilities_nothing_lies_beyond_what_was_heard(probabili
             assert place <= i * FRAME == detector.position
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(probabilities=PROBABILITIES)
 def test_detector_any_probabilities_no_utterance_is_longer_than_the_maximum(probabilities: list[float]) -> None:
     events = judged(probabilities, SHORT)
@@ -144,7 +144,7 @@ AUDIO = np.concatenate([np.zeros(9_000), say("alpha", "bravo", gap=9_000), say("
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(cuts=st.lists(st.integers(0, 1 << 20), max_size=30))
 def test_stage_any_chunking_says_the_same(cuts: list[int]) -> None:
     expected = heard([AUDIO])
