@@ -257,7 +257,7 @@ class Client {
       return;
     }
     if (wasOpen) this.captions.add(event.code === RESTART_CLOSE ? "— server restart —" : "— connection lost —", null);
-    this.explain();
+    else this.explain();
     const wait = this.retry * (0.75 + Math.random() / 2);
     this.retry = Math.min(this.retry * 2, LAST_RETRY_MS);
     showState("Reconnecting…", "busy");
@@ -269,7 +269,7 @@ class Client {
     try {
       const answer = await fetch("readyz");
       const { status } = await answer.json();
-      if (answer.ok) showError("The server is ready but refused the connection or ended it: is the token right?");
+      if (answer.ok) showError("The server refused the connection: is the token right?");
       else showError(status === "loading" ? "The server is loading its models." : "The server is going away.");
     } catch {
       showError("The server does not answer.");
