@@ -19,14 +19,14 @@ PROBABILITIES = st.lists(st.sampled_from([0.0, 0.2, 0.4, 0.6, 1.0]), max_size=30
 SHORT = VadOptions(max_utterance_s=2.0)
 
 
-def judged(probabilities: Sequence[float], options: VadOptions = VadOptions()) -> list[SpeechStarted | SpeechStopped]:
-    detector = SpeechDetector(options, FRAME)
+def judged(probabilities: Sequence[float], options: VadOptions | None = None) -> list[SpeechStarted | SpeechStopped]:
+    detector = SpeechDetector(options or VadOptions(), FRAME)
     events = [event for probability in probabilities for event in detector.feed(probability)]
     return events + detector.flush()
 
 
-def heard(chunks: Sequence[Floats], options: VadOptions = VadOptions()) -> list[Event]:
-    stage = VadStage(FakeVad(), options)
+def heard(chunks: Sequence[Floats], options: VadOptions | None = None) -> list[Event]:
+    stage = VadStage(FakeVad(), options or VadOptions())
     events: list[Event] = []
     for chunk in chunks:
         stage.feed(chunk)
@@ -34,7 +34,7 @@ def heard(chunks: Sequence[Floats], options: VadOptions = VadOptions()) -> list[
             events += stage.receive(job.run())
     stage.end()
     assert stage.done
-    return events + [*stage.close_utterance()]
+    return [*events, *stage.close_utterance()]
 
 
 def test_transitions_cover_every_state_and_level() -> None:

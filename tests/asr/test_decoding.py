@@ -52,9 +52,9 @@ class Script:
 
 
 def decoded(
-    model: Script, forced: Sequence[int] = (), samples: int = 16_000, options: DecodingOptions = DecodingOptions()
+    model: Script, forced: Sequence[int] = (), samples: int = 16_000, options: DecodingOptions | None = None
 ) -> Decoded:
-    return greedy(model, None, TOKENIZER, PROMPT, forced, samples, options)
+    return greedy(model, None, TOKENIZER, PROMPT, forced, samples, options or DecodingOptions())
 
 
 def test_greedy_says_what_the_model_wants_until_the_end() -> None:

@@ -141,7 +141,7 @@ def test_stream_committed_words_are_fed_once_and_not_decoded_again() -> None:
     shared, model = recogniser()
     fed: list[int] = []
     decode = model.decode
-    model.decode = lambda tokens, state: fed.append(len(tokens)) or decode(tokens, state)  # type: ignore
+    model.decode = lambda tokens, state: fed.append(len(tokens)) or decode(tokens, state)  # type: ignore[method-assign, func-returns-value]
     followed([SPEECH], shared)
     assert fed.count(1) <= 3 * len(TEXT.split())
 

@@ -9,7 +9,7 @@ import soundfile
 
 from voxduct.dsp import Resampler
 from voxduct.errors import ModelError
-from voxduct.models import VadModel
+from voxduct.models import Floats, VadModel
 from voxduct.onnx.silero import SileroVad
 from voxduct.onnx.webrtc import WebrtcVad
 
@@ -17,10 +17,10 @@ MODELS = [SileroVad(), WebrtcVad()]
 DEMO = Path(__file__).parents[2] / "benchmarks" / "data" / "demo"
 
 
-def buzz(model: VadModel, frames: int) -> np.ndarray:
+def buzz(model: VadModel, frames: int) -> Floats:
     """A voice-like sound: harmonics of 120 Hz with the formants of a vowel, in syllables."""
     time = np.arange(frames * model.frame_size) / 16_000
-    harmonics = [n for n in range(1, 30)]
+    harmonics = range(1, 30)
     weights = [sum(np.exp(-(((120 * n - f) / 150) ** 2)) for f in (700, 1200, 2600)) for n in harmonics]
     tone = sum(w * np.sin(2 * np.pi * 120 * n * time) for n, w in zip(harmonics, weights, strict=True))
     return (0.1 * np.asarray(tone) * (0.6 + 0.4 * np.sin(2 * np.pi * 4 * time))).astype(np.float32).reshape(frames, -1)
@@ -49,7 +49,7 @@ def test_vad_model_voice_is_more_probable_than_silence(model: VadModel) -> None:
 
 def test_silero_streams_on_many_threads_do_not_disturb_each_other() -> None:
     model = SileroVad()
-    frames = [buzz(model, 20) * level for level in (1.0, 0.3, 0.1, 0.0)]
+    frames = [buzz(model, 20) * level for level in (np.float32(1.0), np.float32(0.3), np.float32(0.1), np.float32(0.0))]
     expected = [model.probabilities(own, model.new_state()) for own in frames]
     got: list[np.ndarray] = [np.empty(0)] * 4
 

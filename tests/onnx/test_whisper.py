@@ -107,7 +107,7 @@ def expected_tokens(model: WhisperForConditionalGeneration, clip: np.ndarray) ->
         do_sample=False,
         num_beams=1,
     )
-    tokens = made[0].tolist()
+    tokens: list[int] = made[0].tolist()
     while tokens and tokens[0] in (START, NO_TIMESTAMPS):
         tokens.pop(0)
     return tokens[: tokens.index(END)] if END in tokens else tokens
