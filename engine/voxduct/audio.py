@@ -78,7 +78,7 @@ def pcm16_to_float(pcm: npt.NDArray[np.int16]) -> Samples:
 
 def float_to_pcm16(samples: Samples) -> npt.NDArray[np.int16]:
     """float32 of shape [n] to int16, clipped at full scale."""
-    scaled = np.rint(np.clip(samples, -1.0, 1.0) * (PCM16_SCALE - 1))
+    scaled: Samples = np.rint(np.clip(samples, -1.0, 1.0) * (PCM16_SCALE - 1))
     return scaled.astype(np.int16)
 
 

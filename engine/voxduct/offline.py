@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from voxduct.audio import SAMPLE_RATE, AudioFormat, Encoding, Samples
-from voxduct.errors import InferenceError
+from voxduct.errors import InferenceError, TextError
 from voxduct.events import Event, Failed, FinalText
 from voxduct.session import Engine, Session, SessionOptions, run_to_rest
 from voxduct.tts.stream import SpeechStream, Synthesiser
@@ -57,5 +57,6 @@ def speak(synthesiser: Synthesiser, text: str, voice: str | None = None, seed: i
 def _checked(events: list[Event]) -> list[Event]:
     for event in events:
         if isinstance(event, Failed):
-            raise InferenceError(event.message, code=event.code)
+            kind = TextError if event.code == TextError.code else InferenceError
+            raise kind(event.message, code=event.code)
     return events

@@ -5,13 +5,13 @@ What a command finds goes to stdout, everything else to stderr, so that `--json`
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
 
 import voxduct
 from voxduct.cli import bench, codec, demo, models, say, serve, transcribe
+from voxduct.cli.arguments import Parser
 from voxduct.errors import ClientError, VoxductError
 
 __all__ = ["build_parser", "main"]
@@ -20,11 +20,9 @@ COMMANDS = (serve, transcribe, say, codec, models, bench, demo)
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """The whole command line."""
-    parser = argparse.ArgumentParser(
-        prog="voxduct", description="A self-hosted, real-time voice engine.", allow_abbrev=False
-    )
+    parser = Parser(prog="voxduct", description="A self-hosted, real-time voice engine.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"voxduct {voxduct.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:

@@ -17,7 +17,7 @@ from voxduct.bench.bundled import bundled, demo_clips, sentence_lists
 from voxduct.bench.clips import Clip, read_clips
 from voxduct.bench.local_server import Address, local_server
 from voxduct.bench.results import Figures, keep, machine_card
-from voxduct.cli.arguments import Commands, add_engine_options, engine_arguments, engine_options, positive_int
+from voxduct.cli.arguments import Commands, Parser, add_engine_options, engine_arguments, engine_options, positive_int
 from voxduct.loading import load_engine, load_synthesiser
 from voxduct.offline import hear_text
 
@@ -31,7 +31,7 @@ def register(commands: Commands) -> None:
     _register_tts(questions)
 
 
-def _question(questions: Commands, name: str, text: str, default_clips: str | None) -> argparse.ArgumentParser:
+def _question(questions: Commands, name: str, text: str, default_clips: str | None) -> Parser:
     parser = questions.add_parser(name, help=text, description=text, allow_abbrev=False)
     parser.add_argument("--url", help="a running server, http://HOST:PORT (default: one of its own)")
     parser.add_argument("--json", action="store_true", help="nothing but the line of JSON")

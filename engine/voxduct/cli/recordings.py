@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
@@ -43,6 +45,11 @@ class Recording:
             yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
-def write_wav(target: object, samples: Samples, sample_rate: int) -> None:
-    """Writes 16-bit WAV to a path or a binary stream."""
-    soundfile.write(target, samples, sample_rate, subtype="PCM_16", format="WAV")
+def write_wav(target: Path | BinaryIO, samples: Samples, sample_rate: int) -> None:
+    """Writes 16-bit WAV to a path or a binary stream; raises OSError where that is not possible."""
+    sound = io.BytesIO()
+    soundfile.write(sound, samples, sample_rate, subtype="PCM_16", format="WAV")
+    if isinstance(target, Path):
+        target.write_bytes(sound.getvalue())
+    else:
+        target.write(sound.getvalue())

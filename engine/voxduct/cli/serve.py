@@ -13,7 +13,7 @@ from voxduct.errors import MessageError
 from voxduct.loading import load_engine
 from voxduct.server.backend import Backend
 from voxduct.server.engine_backend import EngineBackend
-from voxduct.server.limits import DEFAULT_PORT, Limits, ServerOptions
+from voxduct.server.limits import DEFAULT_PORT, Limits, ServeError, ServerOptions
 from voxduct.server.serve import serve
 
 TOKEN_VARIABLE = "VOXDUCT_TOKEN"
@@ -48,7 +48,11 @@ def run(options: argparse.Namespace) -> int:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
-    serve(_server_options(options), lambda: _load(options), on_listening=_announce)
+    try:
+        wanted = _server_options(options)
+    except ServeError as error:
+        raise MessageError(str(error), param=error.param) from error  # asked for wrongly, not failed
+    serve(wanted, lambda: _load(options), on_listening=_announce)
     return 0
 
 
