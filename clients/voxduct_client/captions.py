@@ -12,6 +12,7 @@ import msgspec
 from voxduct import wire
 from voxduct_client.client_wire import SpeechChunk
 from voxduct_client.continuity import Disconnected, Message, Reconnected
+from voxduct_client.reading_order import ReadingOrder
 
 DIM, PLAIN, CLEAR_REST = "\x1b[2m", "\x1b[0m", "\x1b[K"
 MIN_COLUMNS = 20
@@ -166,11 +167,30 @@ class TerminalCaptions:
         self._utterance, self._words, self._column = None, 0, 0
 
 
+class OrderedCaptions:
+    """Another writer's captions, one utterance after the other."""
+
+    def __init__(self, writer: CaptionWriter) -> None:
+        self._writer = writer
+        self._order = ReadingOrder()
+
+    def show(self, message: Message) -> None:
+        """Shows what is due."""
+        for due in self._order.feed(message):
+            self._writer.show(due)
+
+    def finish(self) -> None:
+        """Shows what was held back."""
+        for due in self._order.flush():
+            self._writer.show(due)
+        self._writer.finish()
+
+
 def choose_captions(out: TextIO, *, json: bool) -> CaptionWriter:
     """What suits the output."""
     if json:
         return JsonCaptions(out)
-    return TerminalCaptions(out) if out.isatty() else PlainCaptions(out)
+    return OrderedCaptions(TerminalCaptions(out) if out.isatty() else PlainCaptions(out))
 
 
 def width(text: str) -> int:

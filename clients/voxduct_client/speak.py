@@ -122,10 +122,10 @@ async def _receive(client: Client, speech: asyncio.Queue[SpeechChunk | None]) ->
             case wire.ErrorMessage():
                 raise SessionRefused(message.message, code=message.code, param=message.param)
             case wire.SpeechAudioEndMessage():
-                break
+                await speech.put(None)
+                await client.send_stop()
             case _:
                 pass
-    await speech.put(None)
 
 
 async def _deliver(speech: asyncio.Queue[SpeechChunk | None], sink: Sink) -> None:

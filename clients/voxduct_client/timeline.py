@@ -11,6 +11,8 @@ import msgspec
 from voxduct import wire
 from voxduct_client.client_wire import Received
 
+DIGITS = 6  # of a time: finer than a sample at any rate
+
 
 class Timeline:
     """Rewrites a session's messages; start a new session with `restart`."""
@@ -103,7 +105,7 @@ class Timeline:
         return self._first_utterance + utterance
 
     def _at(self, time: float) -> float:
-        return self.offset_s + time
+        return round(self.offset_s + time, DIGITS)
 
     def _words(self, words: list[wire.WireWord]) -> list[wire.WireWord]:
         return [msgspec.structs.replace(word, start=self._at(word.start), end=self._at(word.end)) for word in words]

@@ -196,13 +196,14 @@ async def test_cli_say_writes_a_file(tmp_path: Path) -> None:
     async with FakeServer() as server:
         arguments = ["say", "Hello there", "-o", str(path), "--voice", "ann", "--seed", "7", "--url", server.url]
         result = await run(*arguments, FAKE_SOUND_MISSING="package")
-        start, say = server.talks[0].messages
+        start, say, stop = server.talks[0].messages
     assert (result.code, result.out, result.err) == (0, "", "")
     pcm, rate = soundfile.read(path, dtype="int16")
     assert (rate, pcm.tobytes().decode("utf-16-le")) == (24_000, "Hello there")
     assert isinstance(start, wire.Start)
     assert start.voice == "ann"
     assert say == wire.Say(text="Hello there", id="say", seed=7)
+    assert stop == wire.Stop()
     assert os.listdir(tmp_path) == [path.name]
 
 
