@@ -115,8 +115,8 @@ def judge(readings: Sequence[Reading], spent: ServerMetrics, hear: Ear) -> tuple
         "sentences": len(readings),
         "speech_s": round(sum(one.seconds for one in readings), 1),
         "failures": sum(one.spoken.reason != "completed" for one in readings),
-        "runaways": sum(_runaway(one, heard) for one, heard in zip(readings, ours, strict=True)),
-        "truncations": sum(_truncated(one, heard) for one, heard in zip(readings, ours, strict=True)),
+        "runaways": sum(runaway(one, heard) for one, heard in zip(readings, ours, strict=True)),
+        "truncations": sum(truncated(one, heard) for one, heard in zip(readings, ours, strict=True)),
         "wer": rounded(_total(ours).rate),
         **{f"wer_{name}": rounded(_total(some).rate) for name, some in _by_list(readings, ours).items()},
         "first_audio_p50_ms": milliseconds(first, 50),
@@ -140,12 +140,14 @@ def _padded(reading: Reading) -> Samples:
     return np.concatenate([SILENCE, reading.samples, SILENCE])
 
 
-def _runaway(reading: Reading, heard: Alignment) -> bool:
+def runaway(reading: Reading, heard: Alignment) -> bool:
+    """Whether it goes on too long, or much is heard that was not in the text."""
     too_long = reading.seconds > MOST_S * reading.phones + MARGIN_S
     return too_long or heard.errors.insertions * 2 >= max(heard.errors.words, 4)
 
 
-def _truncated(reading: Reading, heard: Alignment) -> bool:
+def truncated(reading: Reading, heard: Alignment) -> bool:
+    """Whether it is too short, or its end was not heard."""
     last = max((index for index, _ in heard.pairs), default=-1)
     return reading.seconds < LEAST_S * reading.phones or heard.errors.words - 1 - last >= 2
 
