@@ -40,7 +40,7 @@ def vectors(kind: str) -> list[Any]:
     return [json.loads(block) for block in re.findall(rf"^```json {kind}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)]
 
 
-def concrete(base: type) -> Iterator[type[wire.Message]]:
+def concrete(base: type[wire.Message]) -> Iterator[type[wire.Message]]:
     """Message types with a tag of their own, found by reflection: a new one cannot be forgotten."""
     for kind in base.__subclasses__():
         if kind.__subclasses__():
@@ -79,7 +79,7 @@ def test_messages_are_all_in_one_of_the_unions() -> None:
     assert set(MESSAGES) == CLIENT | SERVER
 
 
-@pytest.mark.parametrize("kind", MESSAGES, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", MESSAGES, ids=[kind.__name__ for kind in MESSAGES])
 @settings(max_examples=25)
 @given(data=st.data())
 def test_message_round_trips(kind: type[wire.Message], data: st.DataObject) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -29,7 +30,7 @@ def token_subprotocol(token: str) -> str:
     return "token." + base64.urlsafe_b64encode(token.encode()).decode().rstrip("=")
 
 
-async def refusal(server: VoiceServer, **options: object) -> httpx.Response:
+async def refusal(server: VoiceServer, **options: Any) -> httpx.Response:
     """The HTTP answer to a WebSocket that is not let in."""
     with pytest.raises(websockets.InvalidStatus) as caught:
         async with connect(server, **options):
@@ -106,9 +107,10 @@ def test_options_loopback_address_needs_no_token(host: str) -> None:
 
 
 def test_options_that_make_no_sense_are_refused() -> None:
-    for wrong in ({"token": " "}, {"port": 70_000}, {"workers": 0}):
+    cases: tuple[dict[str, Any], ...] = ({"token": " "}, {"port": 70_000}, {"workers": 0})
+    for wrong in cases:
         with pytest.raises(ServeError):
-            ServerOptions(**wrong)  # type: ignore[arg-type]
+            ServerOptions(**wrong)
 
 
 # --- how many, how long
@@ -129,7 +131,11 @@ async def test_limits_one_session_too_many_is_503() -> None:
 async def test_limits_overload_refuses_new_sessions_and_keeps_the_old() -> None:
     opened = threading.Event()
     clock = ManualClock()
-    backend = FakeBackend(lambda kind: opened.wait(30) and None)
+
+    def hang(_: JobKind) -> None:
+        opened.wait(30)
+
+    backend = FakeBackend(hang)
     async with running_server(backend, clock=clock, workers=1) as server, connect(server) as client:
         await client.start()
         async with connect(server) as other:

@@ -11,6 +11,7 @@ from starlette.websockets import WebSocket
 import voxduct
 from voxduct.server.access import Refusal, check_request, choose_subprotocol
 from voxduct.server.backend import Backend
+from voxduct.server.bridge import Bridges
 from voxduct.server.clock import Clock
 from voxduct.server.connection import Connection
 from voxduct.server.limits import ServerOptions
@@ -27,7 +28,13 @@ class App:
     """What the routes share. `backend` is None until the models are loaded."""
 
     def __init__(
-        self, options: ServerOptions, scheduler: JobScheduler, registry: Registry, metrics: Metrics, clock: Clock
+        self,
+        options: ServerOptions,
+        scheduler: JobScheduler,
+        registry: Registry,
+        metrics: Metrics,
+        clock: Clock,
+        bridges: Bridges,
     ) -> None:
         self.backend: Backend | None = None
         self._options = options
@@ -35,6 +42,7 @@ class App:
         self._registry = registry
         self._metrics = metrics
         self._clock = clock
+        self._bridges = bridges
 
     def asgi(self) -> Starlette:
         """The application to serve."""
@@ -56,7 +64,14 @@ class App:
             return
         name = self._registry.new_name()
         connection = Connection(
-            name, socket, self.backend, self._scheduler, self._options.limits, self._metrics, self._clock
+            name,
+            socket,
+            self.backend,
+            self._scheduler,
+            self._options.limits,
+            self._metrics,
+            self._clock,
+            self._bridges,
         )
         self._registry.enter(name, connection)
         try:

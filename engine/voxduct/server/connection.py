@@ -10,15 +10,17 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from voxduct.errors import ServerError
+from voxduct.events import Event
 from voxduct.models import Job
 from voxduct.server.backend import Backend
+from voxduct.server.bridge import Bridges
 from voxduct.server.clock import Clock
 from voxduct.server.dialogue import Dialogue
 from voxduct.server.limits import Limits
 from voxduct.server.metrics import Metrics
 from voxduct.server.scheduler import JobScheduler
 from voxduct.server.transport import unblock_writes
-from voxduct.wire import CloseCode
+from voxduct.wire import CloseCode, Say
 
 TICK_S = 0.25  # how often the clocks are looked at
 FAREWELL_S = 2.0  # how long the last words may take when something went wrong
@@ -38,6 +40,7 @@ class Connection:
         limits: Limits,
         metrics: Metrics,
         clock: Clock,
+        bridges: Bridges | None = None,
     ) -> None:
         self.name = name
         self._socket = socket
@@ -50,7 +53,10 @@ class Connection:
         self._roomy = asyncio.Event()
         self._over = asyncio.Event()
         self._gone = False
-        self._dialogue = Dialogue(name, backend, limits, metrics, submit=self._lane.submit, now=clock.now)
+        self._bridges = bridges or Bridges()
+        self._dialogue = Dialogue(
+            name, backend, limits, metrics, submit=self._lane.submit, now=clock.now, observe=self._observe
+        )
 
     async def run(self) -> None:
         """Holds the conversation. An error of ours ends this one only, with a fatal `error` and close 1011."""
@@ -66,9 +72,18 @@ class Connection:
             await self._apologise()
         finally:
             self._lane.close()
+            self._bridges.session_closed(self.name)
             self._metrics.sessions.dec()
             self._metrics.ended.labels(how).inc()
             log.info("session %s: over (%s), %d utterances", self.name, how, self._dialogue.timeline.utterances)
+
+    def speak(self, say: Say) -> None:
+        """Makes the client hear something it did not ask for; raises ClientError when that cannot be."""
+        self._dialogue.speak(say)
+        self._wake()
+
+    def _observe(self, event: Event) -> None:
+        self._bridges.publish_event(self.name, event)
 
     def drain(self, seconds: float) -> None:
         """The server goes away; the conversation is finished within so many seconds."""

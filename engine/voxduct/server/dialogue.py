@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from voxduct.audio import SAMPLE_RATE
-from voxduct.errors import ClientError, LimitError, VoxductError
+from voxduct.errors import ClientError, LimitError, MessageError, VoxductError
 from voxduct.events import Event, Failed, FinalText, InputEnded, MarkerReached, SpeechAudio, SpeechAudioEnded
 from voxduct.models import Job
 from voxduct.server.backend import Backend, Conversation
@@ -70,6 +70,7 @@ class Dialogue:
         *,
         submit: Callable[[Job], None],
         now: Callable[[], float],
+        observe: Callable[[Event], None] = lambda event: None,
     ) -> None:
         self.name = name
         self.timeline = Timeline(metrics)
@@ -81,6 +82,7 @@ class Dialogue:
         self._metrics = metrics
         self._submit = submit
         self._now = now
+        self._observe = observe
         self._wire = ServerWire(
             voices=backend.voices,
             max_message_bytes=limits.max_message_bytes,
@@ -131,16 +133,31 @@ class Dialogue:
                     raise LimitError(f"{self._markers} markers wait for their echo already", param="id")
                 session.receive_marker(id)
                 self._markers += 1
-            case Say(text=text, id=id, voice=voice, seed=seed, final=final):
-                session.receive_text(id, text, voice, seed, final=final)
-                if id not in self._requests:
-                    self._requests.add(id)
-                    self._asked[id] = self._now()
+            case Say():
+                self._speak(session, command)
             case Cancel(id=id):
                 self._outbox.drop_speech(id)
                 session.cancel_output(id)
             case Stop():
                 self._wind_down(STOPPED)
+
+    def speak(self, say: Say) -> None:
+        """Text that somebody else wants this client to hear.
+
+        Raises:
+            ClientError: the session has not started or is ending, or cannot speak that.
+        """
+        if self._session is None or self.ending is not None:
+            raise MessageError("the session takes no text now", param="session")
+        self._wire.check_say(say)
+        self._speak(self._session, say)
+        self.advance()
+
+    def _speak(self, session: Conversation, say: Say) -> None:
+        session.receive_text(say.id, say.text, say.voice, say.seed, final=say.final)
+        if say.id not in self._requests:
+            self._requests.add(say.id)
+            self._asked[say.id] = self._now()
 
     def _open(self, command: OpenSession) -> None:
         self._session = self._backend.open_session(command.audio_format, command.voice)
@@ -178,6 +195,7 @@ class Dialogue:
             self._tell(event)
 
     def _tell(self, event: Event) -> None:
+        self._observe(event)
         self.timeline.observe(event, self._now())
         match event:
             case InputEnded():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Protocol
 
@@ -43,6 +43,9 @@ class Registry:
     def __len__(self) -> int:
         return len(self._open)
 
+    def __iter__(self) -> Iterator[Drainable]:
+        return iter(list(self._open.values()))
+
     def refusal(self) -> Refusal | None:
         """Why no new session can be taken now; None when one can."""
         if self.state is ServerState.LOADING:
@@ -74,7 +77,7 @@ class Registry:
     async def drain(self, seconds: float) -> None:
         """Takes in nobody more and finishes all; returns when all have left, or a little after the seconds."""
         self.state = ServerState.DRAINING
-        for connection in list(self._open.values()):
+        for connection in self:
             connection.drain(seconds)
         try:
             async with asyncio.timeout(seconds + 2.0):

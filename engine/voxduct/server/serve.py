@@ -17,7 +17,7 @@ from voxduct.server.backend import Backend
 from voxduct.server.clock import Clock, SystemClock
 from voxduct.server.limits import ServeError, ServerOptions
 from voxduct.server.metrics import Metrics
-from voxduct.server.registry import Registry, ServerState
+from voxduct.server.registry import Drainable, Registry, ServerState
 from voxduct.server.scheduler import JobScheduler
 from voxduct.server.transport import WebSocketTransport
 
@@ -62,6 +62,11 @@ class VoiceServer:
         """Where the page is; known once `listening` is set."""
         host = f"[{self._options.host}]" if ":" in self._options.host else self._options.host
         return f"http://{host}:{self.port}"
+
+    @property
+    def connections(self) -> list[Drainable]:
+        """What is open now; draining one ends it with 1012, and its client comes back."""
+        return list(self._registry)
 
     async def run(self) -> None:
         """Serves until `stop` or a signal; everything is finished and closed when it returns.
