@@ -149,7 +149,6 @@ class Dialogue:
         """
         if self._session is None or self.ending is not None:
             raise MessageError("the session takes no text now", param="session")
-        self._wire.check_say(say)
         self._speak(self._session, say)
         self.advance()
 

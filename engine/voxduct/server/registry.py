@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Protocol
 
+from voxduct.errors import MessageError
 from voxduct.server.access import Refusal
 from voxduct.server.limits import Limits
+from voxduct.wire import Say
 
 RETRY_AFTER_S = 5
 
@@ -28,6 +30,9 @@ class Drainable(Protocol):
     def drain(self, seconds: float) -> None:
         """Finish within so many seconds."""
 
+    def speak(self, say: Say) -> None:
+        """Make the client hear this; raises ClientError when that cannot be."""
+
 
 class Registry:
     """Open connections, by name. Used on the event loop's thread."""
@@ -45,6 +50,13 @@ class Registry:
 
     def __iter__(self) -> Iterator[Drainable]:
         return iter(list(self._open.values()))
+
+    def named(self, name: str) -> Drainable:
+        """The connection of that name; raises MessageError when there is none."""
+        try:
+            return self._open[name]
+        except KeyError:
+            raise MessageError(f"no session {name!r:.60} is open", code="unknown_session", param="session") from None
 
     def refusal(self) -> Refusal | None:
         """Why no new session can be taken now; None when one can."""

@@ -11,15 +11,17 @@ from collections.abc import Callable, Iterator
 
 import uvicorn
 
-from voxduct.errors import VoxductError
+from voxduct.errors import ClientError, MessageError, VoxductError
 from voxduct.server.app import App
 from voxduct.server.backend import Backend
+from voxduct.server.bridge import Bridge, Bridges
 from voxduct.server.clock import Clock, SystemClock
 from voxduct.server.limits import ServeError, ServerOptions
 from voxduct.server.metrics import Metrics
 from voxduct.server.registry import Drainable, Registry, ServerState
 from voxduct.server.scheduler import JobScheduler
 from voxduct.server.transport import WebSocketTransport
+from voxduct.wire import Say
 
 MAX_RECEIVED_BYTES = 32 * 1024 * 1024  # a message up to here is refused with an `error`; a bigger one closes 1009
 PING_INTERVAL_S = 20.0
@@ -46,7 +48,8 @@ class VoiceServer:
         self._clock = SystemClock() if clock is None else clock
         self._scheduler = JobScheduler(options.workers, self._clock, self.metrics)
         self._registry = Registry(options.limits, self._scheduler.queue_delay)
-        self._app = App(options, self._scheduler, self._registry, self.metrics, self._clock)
+        self._bridges = Bridges()
+        self._app = App(options, self._scheduler, self._registry, self.metrics, self._clock, self._bridges)
         self._uvicorn = _Uvicorn(_config(self._app, options), self._on_signal, self.listening)
         self._stopping: asyncio.Task[None] | None = None
         self._failure: VoxductError | None = None
@@ -68,6 +71,29 @@ class VoiceServer:
         """What is open now; draining one ends it with 1012, and its client comes back."""
         return list(self._registry)
 
+    def attach(self, bridge: Bridge) -> None:
+        """Adds a bridge; it runs, and is told everything, while the server runs. Call it before `run`."""
+        self._bridges.add(bridge)
+
+    def speak(self, say: Say, session: str | None = None) -> None:
+        """Makes the client of a session hear this, or all that can.
+
+        Raises:
+            ClientError: no such session, or it cannot speak that; for all: when not one of them can.
+        """
+        if session is not None:
+            self._registry.named(session).speak(say)
+            return
+        heard, refusal = 0, None
+        for connection in self._registry:
+            try:
+                connection.speak(say)
+                heard += 1
+            except ClientError as error:
+                refusal = error
+        if not heard:
+            raise refusal or MessageError("no session is open", code="unknown_session", param="session")
+
     async def run(self) -> None:
         """Serves until `stop` or a signal; everything is finished and closed when it returns.
 
@@ -78,7 +104,9 @@ class VoiceServer:
         async with self._scheduler, asyncio.TaskGroup() as group:
             lag = group.create_task(self.metrics.measure_loop(self._clock), name="server.lag")
             readying = group.create_task(self._get_ready(), name="server.load")
+            bridging = group.create_task(self._bridges.run(), name="server.bridges")
             await self._serve()
+            bridging.cancel()
             lag.cancel()
             readying.cancel()
         if self._failure is not None:
@@ -123,8 +151,16 @@ class VoiceServer:
             self._uvicorn.force_exit = True
 
 
-def serve(options: ServerOptions, load: Callable[[], Backend], *, on_listening: Callable[[str], None]) -> None:
+def serve(
+    options: ServerOptions,
+    load: Callable[[], Backend],
+    *,
+    on_listening: Callable[[str], None],
+    prepare: Callable[[VoiceServer], None] = lambda server: None,
+) -> None:
     """Serves until SIGINT or SIGTERM; blocks. `on_listening` is told the URL once the port is open.
+
+    `prepare` may attach bridges to the server before it runs.
 
     Raises:
         VoxductError: the port is taken, or the models cannot be loaded.
@@ -132,6 +168,7 @@ def serve(options: ServerOptions, load: Callable[[], Backend], *, on_listening: 
 
     async def main() -> None:
         server = VoiceServer(options, load)
+        prepare(server)
 
         async def announce() -> None:
             await server.listening.wait()
