@@ -15,6 +15,7 @@ from voxduct.audio import to_seconds
 from voxduct.cli.arguments import Commands, add_engine_options, engine_options
 from voxduct.cli.recordings import Recording, write_wav
 from voxduct.codec.packed import PackedCodes, pack, unpack
+from voxduct.codec.stream import CodecDecoderStream, CodecEncoderStream
 from voxduct.errors import AudioFormatError
 from voxduct.loading import load_codec
 from voxduct.onnx.codec import OnnxCodec
@@ -38,15 +39,16 @@ def run_encode(options: argparse.Namespace) -> int:
     """A sound file to codes."""
     recording = Recording(options.input)
     codec = load_codec(engine_options(options))
-    samples = np.concatenate([*recording.blocks(), np.zeros(codec.delay_samples, np.float32)])
-    frames = -(-len(samples) // codec.frame_size)
-    padded = np.pad(samples, (0, frames * codec.frame_size - len(samples)))
-    state, step = codec.new_encoder_state(), FRAMES_AT_ONCE * codec.frame_size
-    codes = np.concatenate([codec.encode(padded[at : at + step], state) for at in range(0, len(padded), step)], axis=1)
-    kept = len(samples) - codec.delay_samples
-    data = pack(PackedCodes(codes, codec.cardinality, codec.sample_rate, codec.frame_size, kept))
+    stream = CodecEncoderStream(codec)
+    samples, parts = 0, []
+    for block in recording.blocks():
+        samples += len(block)
+        parts.append(stream.feed(block))
+    parts.append(stream.flush(codec.delay_samples))
+    codes = np.concatenate(parts, axis=1)
+    data = pack(PackedCodes(codes, codec.cardinality, codec.sample_rate, codec.frame_size, samples))
     options.output.write_bytes(data)
-    seconds = to_seconds(kept, codec.sample_rate)
+    seconds = to_seconds(samples, codec.sample_rate)
     print(f"{options.output}: {seconds:.2f} s in {len(data)} bytes ({_kbps(codec):.1f} kbit/s)", file=sys.stderr)
     return 0
 
@@ -62,11 +64,9 @@ def run_decode(options: argparse.Namespace) -> int:
     packed = unpack(options.input.read_bytes())
     if packed.codes.shape[0] != codec.num_codebooks or packed.cardinality != codec.cardinality:
         raise AudioFormatError(f"{options.input} was written by another codec; encode it again with this one")
-    state = codec.new_decoder_state()
-    parts = [
-        codec.decode(packed.codes[:, at : at + FRAMES_AT_ONCE], state)
-        for at in range(0, packed.codes.shape[1], FRAMES_AT_ONCE)
-    ]
-    samples = np.concatenate(parts or [np.zeros(0, np.float32)])[codec.delay_samples :]
+    stream = CodecDecoderStream(codec, codec.delay_samples)
+    pieces = range(0, packed.codes.shape[1], FRAMES_AT_ONCE)
+    parts = [stream.feed(packed.codes[:, at : at + FRAMES_AT_ONCE]) for at in pieces]
+    samples = np.concatenate([*parts, np.zeros(0, np.float32)])
     write_wav(options.output, samples[: packed.samples], codec.sample_rate)
     return 0

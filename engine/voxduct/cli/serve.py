@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from voxduct.cli.arguments import Commands, add_engine_options, engine_options, port_number, positive_int
+from voxduct.cli.mqtt import OPTION_HELP, attach_mqtt, mqtt_options
 from voxduct.errors import MessageError
 from voxduct.loading import load_engine
 from voxduct.server.backend import Backend
@@ -36,6 +37,7 @@ def register(commands: Commands) -> None:
     parser.add_argument("--max-sessions", type=positive_int, default=Limits().max_sessions)
     parser.add_argument("--workers", type=positive_int, default=None, help="threads that run models (default: cores)")
     parser.add_argument("--no-tts", action="store_true", help="hear only")
+    parser.add_argument("--mqtt", metavar="URL", help=OPTION_HELP)
     parser.add_argument("--verbose", action="store_true")
     add_engine_options(parser)
     parser.set_defaults(run=run)
@@ -52,7 +54,13 @@ def run(options: argparse.Namespace) -> int:
         wanted = _server_options(options)
     except ServeError as error:
         raise MessageError(str(error), param=error.param) from error  # asked for wrongly, not failed
-    serve(wanted, lambda: _load(options), on_listening=_announce)
+    mqtt = mqtt_options(options.mqtt)
+    serve(
+        wanted,
+        lambda: _load(options),
+        on_listening=_announce,
+        prepare=lambda server: attach_mqtt(server, mqtt),
+    )
     return 0
 
 
