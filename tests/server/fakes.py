@@ -59,6 +59,9 @@ class FakeBackend:
         self.sessions.append(FakeSession(self, audio_format, voice))
         return self.sessions[-1]
 
+    def warm_up(self) -> None:
+        """Nothing to run."""
+
     def counters(self) -> dict[str, int]:
         return {"gate_silence": 3}
 

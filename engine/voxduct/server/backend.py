@@ -64,6 +64,9 @@ class Backend(Protocol):
     def voice_sample_rate(self) -> int:
         """Hertz of the speech it makes; 0 when it cannot speak."""
 
+    def warm_up(self) -> None:
+        """Runs every model once, before the first client comes; on a thread, some seconds of work."""
+
     def open_session(self, audio_format: AudioFormat, voice: str | None) -> Conversation:
         """A new conversation that has heard nothing."""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from voxduct.audio import AudioFormat
+from voxduct.server.warm_up import warm_up
 from voxduct.session import Engine, Session, SessionOptions
 
 
@@ -25,6 +26,10 @@ class EngineBackend:
     def voice_sample_rate(self) -> int:
         """Hertz of the synthesiser's speech."""
         return self.engine.synthesiser.sample_rate if self.engine.synthesiser is not None else 0
+
+    def warm_up(self) -> None:
+        """Hears a buzz and says a word."""
+        warm_up(self)
 
     def open_session(self, audio_format: AudioFormat, voice: str | None) -> Session:
         """A new session on the shared models."""

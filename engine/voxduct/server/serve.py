@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 class VoiceServer:
     """One server; `run` it once.
 
-    `load` is called on a thread after the port is open; it loads the models, warms them up and returns the backend.
+    `load` is called on a thread after the port is open; it loads the models. They are warmed up there, too.
     """
 
     def __init__(self, options: ServerOptions, load: Callable[[], Backend], *, clock: Clock | None = None) -> None:
@@ -125,7 +125,7 @@ class VoiceServer:
     async def _get_ready(self) -> None:
         await self.listening.wait()
         try:
-            backend = await _on_thread(self._load)
+            backend = await _on_thread(self._load_and_warm_up)
         except VoxductError as error:
             self._failure = error
             self._uvicorn.should_exit = True
@@ -136,6 +136,11 @@ class VoiceServer:
             self._registry.state = ServerState.READY
             self.ready.set()
             log.info("ready: %d job threads, voices: %s", self._scheduler.workers, ", ".join(backend.voices) or "none")
+
+    def _load_and_warm_up(self) -> Backend:
+        backend = self._load()
+        backend.warm_up()
+        return backend
 
     async def stop(self, seconds: float | None = None) -> None:
         """Finishes what is open within so many seconds (default: the limits' `drain_s`), then stops."""
