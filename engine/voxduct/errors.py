@@ -24,9 +24,7 @@ class VoxductError(Exception):
 
     code = "error"
 
-    def __init__(
-        self, message: str, *, code: str | None = None, param: str | None = None, fatal: bool = False
-    ) -> None:
+    def __init__(self, message: str, *, code: str | None = None, param: str | None = None, fatal: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
