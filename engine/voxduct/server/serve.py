@@ -256,6 +256,7 @@ def _config(app: App, options: ServerOptions) -> uvicorn.Config:
         lifespan="off",
         access_log=False,
         log_config=None,
+        log_level="warning",  # what it would say at "info", this server says itself
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_S,
     )
