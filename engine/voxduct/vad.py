@@ -46,9 +46,9 @@ class VadOptions:
     """Audio before the first speech frame that still belongs to the utterance, so that no onset is lost."""
     max_utterance_s: float = 20.0
     """An utterance that is longer is cut at its least speech-like place near the end."""
-    min_level_db: float = -60.0
+    min_level_db: float = -70.0
     """Frames quieter than this (RMS, dB of full scale) never start an utterance."""
-    min_rise_db: float = 4.0
+    min_rise_db: float = 2.0
     """Frames must be this much louder than the background to start an utterance."""
 
 
@@ -182,7 +182,7 @@ class EnergyGate:
     closes the gate within seconds while speech, with its gaps, does not.
     """
 
-    RISE_DB_PER_S = 2.5
+    RISE_DB_PER_S = 3.0
 
     def __init__(self, options: VadOptions, frame_size: int) -> None:
         self._options = options

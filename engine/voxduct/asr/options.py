@@ -48,7 +48,7 @@ class AsrOptions:
     """Silence added after the window of an update."""
     final_tail_ms: int = 200
     """Silence added after the window of the final pass."""
-    min_level_db: float = -60.0
+    min_level_db: float = -70.0
     """A window whose loudest 20 ms are quieter than this (RMS, dB of full scale) holds no words."""
     coalesce: bool = True
     """When updates fall behind, go straight to the newest; False computes every one (files and tests)."""

@@ -23,7 +23,7 @@ from voxduct.models import Job, JobKind
 __all__ = ["AsrOptions", "AsrStream", "Recogniser"]
 
 SAMPLES_PER_MS = SAMPLE_RATE // 1000
-QUIET_RATIO = 0.1  # of the window's RMS: below it, audio after the utterance's end holds no words
+QUIET_RATIO = 0.25  # of the window's RMS: below it, audio after the utterance's end holds no words
 
 
 @dataclass(frozen=True, slots=True)
