@@ -1,0 +1,81 @@
+"""The embedded recogniser behind the real VAD, as a session runs them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from voxduct.asr.stream import AsrOptions, AsrStream, Recogniser
+from voxduct.audio import Samples
+from voxduct.dsp import Resampler
+from voxduct.events import CommittedText, Event, FinalText, SpeechStarted, SpeechStopped
+from voxduct.onnx.silero import SileroVad
+from voxduct.onnx.whisper import load_recogniser
+from voxduct.vad import VadOptions, VadStage
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.model
+
+
+@pytest.fixture(scope="module")
+def embedded() -> Recogniser:
+    return load_recogniser(ROOT / "models_onnx" / "voxduct-tiny-en", asr_options=AsrOptions(coalesce=False))
+
+
+@pytest.fixture(scope="module")
+def demo() -> Samples:
+    samples, rate = soundfile.read(ROOT / "benchmarks" / "data" / "demo" / "demo-00.opus", dtype="float32")
+    resampler = Resampler(rate)
+    return np.concatenate([resampler.feed(samples), resampler.flush(), np.zeros(8_000, np.float32)])
+
+
+def spans(samples: Samples) -> list[tuple[SpeechStarted, SpeechStopped]]:
+    stage = VadStage(SileroVad(), VadOptions())
+    stage.feed(samples)
+    events: list[Event] = []
+    while (job := stage.next_job()) is not None:
+        events += stage.receive(job.run())
+    events += stage.close_utterance()
+    started = [event for event in events if isinstance(event, SpeechStarted)]
+    stopped = [event for event in events if isinstance(event, SpeechStopped)]
+    return list(zip(started, stopped, strict=True))
+
+
+def followed(recogniser: Recogniser, samples: Samples, chunk: int) -> list[Event]:
+    stream = AsrStream(recogniser, 0, 0)
+    events: list[Event] = []
+    for start in range(0, samples.size, chunk):
+        stream.feed(samples[start : start + chunk])
+        if start + chunk >= samples.size:
+            stream.end(samples.size)
+        while (job := stream.next_job()) is not None:
+            events += stream.receive(job.run())
+    return events
+
+
+@pytest.mark.parametrize("level", [0.0, 0.001, 0.03, 0.3])
+def test_vad_noise_is_never_speech(level: float) -> None:
+    noise = np.random.default_rng(0).standard_normal(160_000) * level
+    assert spans(noise.astype(np.float32)) == []
+
+
+def test_vad_demo_recording_is_speech_for_most_of_its_length(demo: Samples) -> None:
+    assert sum(stopped.end - started.start for started, stopped in spans(demo)) > 0.6 * demo.size
+
+
+def test_stream_demo_recording_has_words_in_order_within_it(embedded: Recogniser, demo: Samples) -> None:
+    events = followed(embedded, demo, demo.size)
+    final = events[-1]
+    assert isinstance(final, FinalText)
+    committed = [word for event in events if isinstance(event, CommittedText) for word in event.words]
+    assert list(final.words) == committed
+    places = [place for word in final.words for place in (word.start, word.end)]
+    assert places == sorted(places)
+    assert all(0 <= place <= demo.size for place in places)
+
+
+def test_stream_demo_recording_any_chunking_says_the_same(embedded: Recogniser, demo: Samples) -> None:
+    assert followed(embedded, demo[:48_000], 512) == followed(embedded, demo[:48_000], 48_000)
