@@ -14,6 +14,8 @@ import numpy as np
 
 from voxduct.audio import Samples, float_to_pcm16
 
+RESEMBLYZER_NEEDS = ("resemblyzer", "librosa", "torch")
+
 Ear = Callable[[Samples], str]
 
 
@@ -38,7 +40,7 @@ def speaker_likeness(clips: Sequence[Samples]) -> float | None:
 
     1 is the same voice throughout; different people are mostly below .75.
     """
-    if importlib.util.find_spec("resemblyzer") is None or len(clips) < 2:
+    if len(clips) < 2 or any(importlib.util.find_spec(name) is None for name in RESEMBLYZER_NEEDS):
         return None
     resemblyzer: Any = importlib.import_module("resemblyzer")
     encoder = resemblyzer.VoiceEncoder("cpu", verbose=False)
