@@ -7,24 +7,27 @@ must be installed. `--quick` takes the first 100.
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
 
 from voxduct.bench.clips import MANIFEST
 from voxduct.cli import main
 
-FOLDER = Path(__file__).parent / ".cache" / "heldout_synthetic"
+HERE = Path(__file__).parent
+TABLE = HERE / "data" / "heldout_synthetic.tsv"
 QUICK = ["--count", "100"]
 
 
 def rendered() -> Path:
-    """The folder of the held-out set; made when it is not there."""
-    if not (FOLDER / MANIFEST).exists():
+    """The folder of the held-out set; made when it is not there, and again when its table has changed."""
+    folder = HERE / ".cache" / f"heldout-{hashlib.sha256(TABLE.read_bytes()).hexdigest()[:12]}"
+    if not (folder / MANIFEST).exists():
         from voxduct_training.heldout import read_rows, write_clips
 
-        print(f"speaking the held-out set into {FOLDER}, once", file=sys.stderr)
-        write_clips(read_rows(), FOLDER)
-    return FOLDER
+        print(f"speaking the held-out set into {folder}, once", file=sys.stderr)
+        write_clips(read_rows(TABLE), folder)
+    return folder
 
 
 def arguments(given: list[str]) -> list[str]:
