@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import torch
 
@@ -25,7 +26,7 @@ tags: [grapheme-to-phoneme, text-to-speech]
 # voxduct-g2p-en
 
 How English words sound, in the phones of flite's US English: a lexicon of {entries:,} pronunciations
-(`lexicon.txt.xz`) and a network for words it lacks (`onnx/model.onnx`, {parameters:,} parameters, fp32).
+(`lexicon.txt.xz`) and a network for words it lacks (`onnx/model.onnx`, {parameters:,} parameters, fp16 weights).
 
 **Network.** Letters in, three slots a letter out, CTC decides what is in them; {layers} transformer layers of width
 {width}, no recurrence, no autoregression: one run spells a word. Input `letters` i64 [batch, letters] (0 padding,
@@ -52,7 +53,7 @@ def export(checkpoint: Path, lexicon: Path, folder: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.onnx.export(
         model,
-        (torch.tensor([letter_ids("voxduct"), letter_ids("engine") + [0]]),),
+        (torch.tensor([letter_ids("voxduct"), [*letter_ids("engine"), 0]]),),
         str(path),
         input_names=["letters"],
         output_names=["logits"],
@@ -60,6 +61,7 @@ def export(checkpoint: Path, lexicon: Path, folder: Path) -> None:
         opset_version=17,
         dynamo=False,
     )
+    halve(path)
     check(model, path, sorted(read(lexicon))[::5000])
     config = {"model_type": "voxduct-g2p", "letters": LETTERS, "phones": list(PHONES), "longest_word": LONGEST}
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
@@ -70,8 +72,24 @@ def export(checkpoint: Path, lexicon: Path, folder: Path) -> None:
     write_manifest(folder)
 
 
+def halve(path: Path) -> None:
+    """Stores the large weights as fp16, cast up when the graph is loaded: half the file, the same speed."""
+    model = onnx.load(path)
+    casts = []
+    for weight in model.graph.initializer:
+        values = onnx.numpy_helper.to_array(weight)
+        if values.dtype == np.float32 and values.size >= 1024:
+            name = weight.name
+            weight.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}_half"))
+            casts.append(onnx.helper.make_node("Cast", [f"{name}_half"], [name], to=onnx.TensorProto.FLOAT))
+    for cast in reversed(casts):
+        model.graph.node.insert(0, cast)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
 def check(model: G2p, path: Path, words: list[str]) -> None:
-    """Raises ValueError where the graph and PyTorch differ by more than 1e-3."""
+    """Raises ValueError where the graph and PyTorch differ by more than half precision explains."""
     session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     for word in words:
         if set(word) <= set(LETTERS):
@@ -79,7 +97,7 @@ def check(model: G2p, path: Path, words: list[str]) -> None:
             with torch.inference_mode():
                 wanted = model(letters).numpy()
             (got,) = session.run(None, {"letters": letters.numpy()})
-            if np.abs(got - wanted).max() > 1e-3:
+            if np.abs(got - wanted).max() > 0.1:
                 raise ValueError(f"the exported graph says something else about {word!r}")
 
 

@@ -1,4 +1,4 @@
-"""The pronunciation lexicon: CMUdict 0.4 as Festival and flite carry it, newer words of CMUdict 0.7b, our own additions.
+"""The pronunciation lexicon: CMUdict 0.4 as Festival and flite carry it, newer words of 0.7b, our own additions.
 
 The voice learns from flite's phones, so flite's spelling of a pronunciation is the truth: 99.9 % of flite's look-ups
 equal its source, `cmudict-0.4.out` of Debian's festlex-cmu. CMUdict 0.7b only adds words that 0.4 lacks.

@@ -28,6 +28,7 @@ def read_config(folder: Path, model_type: str, fields: Iterable[str]) -> dict[st
 
 def check_names(session: ort.InferenceSession, path: Path, inputs: Iterable[str], outputs: Iterable[str]) -> None:
     """Raises ModelError when a graph lacks inputs or outputs that the adapter needs."""
-    present = {value.name for value in (*session.get_inputs(), *session.get_outputs())}
-    if missing := [name for name in (*inputs, *outputs) if name not in present]:
+    taken = {value.name for value in session.get_inputs()}
+    given = {value.name for value in session.get_outputs()}
+    if missing := [name for name in inputs if name not in taken] + [name for name in outputs if name not in given]:
         raise ModelError(f"{path} has no {', '.join(missing)}; it is another kind of graph")

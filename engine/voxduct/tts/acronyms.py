@@ -10,7 +10,9 @@ import re
 from collections.abc import Callable
 
 FIRST_LETTER = 0xE000  # private use area; A is U+E000
-SPELLED = frozenset("us uk eu un it ai id tv pc os ip ui ux api cpu gpu usb pdf faq sos atm asap diy aka am pm la".split())
+SPELLED = frozenset(
+    "us uk eu un it ai id tv pc os ip ui ux api cpu gpu usb pdf faq sos atm asap diy aka am pm la".split()
+)
 SAID_IN_CAPITALS = frozenset(
     "a i an and are as at be but by can day did do end few for get go had has he her hey him his hot how if in is "
     "its let lot low man may me men my new no nor not now of off oh ok old on one or our out own put red run saw say "

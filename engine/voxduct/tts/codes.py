@@ -22,9 +22,7 @@ from voxduct.tts.voices import PrimedVoice, delayed_history
 class CodeStream:
     """The code frames of one sentence. Results depend on the phones, the voice and the random numbers alone."""
 
-    def __init__(
-        self, lm: CodeLm, config: VoiceConfig, primed: PrimedVoice, phones: Sequence[int], rng: Rng
-    ) -> None:
+    def __init__(self, lm: CodeLm, config: VoiceConfig, primed: PrimedVoice, phones: Sequence[int], rng: Rng) -> None:
         """`phones`: ids, at least one."""
         self._lm = lm
         self._config = config
@@ -85,7 +83,7 @@ class CodeStream:
         """Draws what the step says of the sentence's own frames; the prompt's last frames stay as they are."""
         for book, delay in enumerate(self._config.delays):
             frame = self._step - delay
-            if 0 <= frame and (self._end is None or frame < self._end):
+            if frame >= 0 and (self._end is None or frame < self._end):
                 history = self._codes[book, : now - delay].tolist() if self._how[book].repetition_window else ()
                 self._codes[book, now - delay] = draw(logits[book], history, self._how[book], self._rng)
 

@@ -8,10 +8,14 @@ from voxduct.tts.acronyms import spell
 from voxduct.tts.numbers import cardinal, ordinal, year
 
 MONTHS = "january february march april may june july august september october november december".split()
-_MONTH = r"(Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\b\.?"
+_NAMES = (
+    "Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|"
+    "Nov(?:ember)?|Dec(?:ember)?"
+)
+_MONTH = rf"({_NAMES})\b\.?"
 _DAY = r"(\d{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(\d{4})"
-_WEEKDAY = re.compile(r"\b(Mon|Tues?|Wed|Thu(?:rs)?|Fri|Sat|Sun)\b\.?(?=,?\s+(?:\d|" + _MONTH[1:-6] + r"))")
+_WEEKDAY = re.compile(rf"\b(Mon|Tues?|Wed|Thu(?:rs)?|Fri|Sat|Sun)\b\.?(?=,?\s+(?:\d|{_NAMES}))")
 WEEKDAYS = {
     "mon": "monday", "tue": "tuesday", "wed": "wednesday", "thu": "thursday", "fri": "friday", "sat": "saturday",
     "sun": "sunday",
@@ -35,13 +39,13 @@ def month_number(name: str) -> int:
 
 
 def date_words(day: int, month: int, year_number: int | None) -> str:
-    """november twenty second, twenty twenty six."""
+    """As in november twenty second, twenty twenty six."""
     words = f"{MONTHS[month - 1]} {ordinal(day)}"
     return words if year_number is None else f"{words}, {year(year_number)}"
 
 
 def time_words(hour: int, minute: int, second: int | None, half: str | None) -> str:
-    """seven thirty P M; seven o'clock; nineteen forty five; seconds at the end when there are some."""
+    """As in seven thirty P M; seven o'clock; nineteen forty five; seconds at the end when there are some."""
     if minute:
         words = f"{cardinal(hour)} {'oh ' if minute < 10 else ''}{cardinal(minute)}"
     elif half or hour > 12 or hour == 0:

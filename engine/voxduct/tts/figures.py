@@ -11,7 +11,7 @@ _INT = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)"
 _PHONE = re.compile(
     r"(?<![\w.,/-])(\+\d[\d\s().-]{6,18}\d|\(\d{3}\)\s?\d{3}[\s.-]\d{4}|\d{3}[.-]\d{3}[.-]\d{4}|\d{3}-\d{4}|0\d{2,4}[\s-]\d{3,4}[\s-]?\d{3,4})(?![\w,/-]|\.\d)"
 )
-_DOTTED = re.compile(r"(?<![\w.])[vV]?(\d+(?:\.\d+){2,})(?![\w])")
+_DOTTED = re.compile(r"(?<![\w.])([vV])?(\d+(?:\.\d+){2,})(?![\w])")
 _VERSION = re.compile(r"\b[vV](?=\d)")
 _DECADE = re.compile(r"(?<![\w.,])(?:'(?=\d0s)|(?<=the )(?=\d0'?s)|(?=\d{4}))((?:1[1-9]|20)?\d0)'?s\b")
 _HEIGHT = re.compile(r"(?<![\w.,])(\d)'\s?(\d{1,2})\"")
@@ -58,10 +58,10 @@ def expand_decades(text: str) -> str:
 
 
 def _dotted(match: re.Match[str]) -> str:
-    parts = match[1].split(".")
+    parts = match[2].split(".")
     if len(parts) == 4:  # an address of the internet
         return " dot ".join(digits(part) for part in parts)
-    return " point ".join(number(part) for part in parts)
+    return ("version " if match[1] else "") + " point ".join(number(part) for part in parts)
 
 
 def phone_words(text: str) -> str:

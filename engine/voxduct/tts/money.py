@@ -9,7 +9,8 @@ from voxduct.tts.numbers import cardinal, number
 
 CURRENCIES = {
     "$": ("dollar", "cent"), "£": ("pound", "penny"), "€": ("euro", "cent"), "¥": ("yen", "sen"),
-    "₹": ("rupee", "paisa"), "USD": (spell("US") + " dollar", "cent"), "EUR": ("euro", "cent"), "GBP": ("pound", "penny"),
+    "₹": ("rupee", "paisa"), "EUR": ("euro", "cent"), "GBP": ("pound", "penny"),
+    "USD": (spell("US") + " dollar", "cent"),
     "CHF": ("swiss franc", "centime"),
 }  # fmt: skip
 PLURALS = {"penny": "pence", "yen": "yen", "sen": "sen", "paisa": "paise"}

@@ -105,7 +105,7 @@ def _pause(marks: str) -> str:
             return strongest
     if "." in marks:
         return "."
-    return "" if set(marks) <= set("-\"") else ","
+    return "" if set(marks) <= set('-"') else ","
 
 
 def _tidy_pauses(words: list[str]) -> list[str]:

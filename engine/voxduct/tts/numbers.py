@@ -60,7 +60,7 @@ def ordinal(value: int) -> str:
 
 
 def year(value: int) -> str:
-    """nineteen ninety nine, two thousand five, twenty twenty six; others as cardinals."""
+    """As in nineteen ninety nine, two thousand five, twenty twenty six; others as cardinals."""
     high, low = divmod(value, 100)
     if not 1100 <= value <= 2099 or 2000 <= value <= 2009:
         return cardinal(value)
@@ -94,7 +94,7 @@ def number(text: str) -> str:
 
 
 def fraction(top: int, bottom: int) -> str:
-    """one half, three quarters, two thirds; "over" where nobody says it otherwise."""
+    """As in one half, three quarters, two thirds; "over" where nobody says it otherwise."""
     if bottom in (0, 1) or bottom > 100:
         return f"{cardinal(top)} over {cardinal(bottom)}"
     name = {2: "half", 4: "quarter"}.get(bottom) or ordinal(bottom)

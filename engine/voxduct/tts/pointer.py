@@ -35,9 +35,7 @@ class PhoneDuration:
 class PhonePointer:
     """Visits every phone once, in order; `window` and `age` are what the network is told about it."""
 
-    def __init__(
-        self, phones: Sequence[int], durations: Mapping[int, PhoneDuration], threshold: float = 0.5
-    ) -> None:
+    def __init__(self, phones: Sequence[int], durations: Mapping[int, PhoneDuration], threshold: float = 0.5) -> None:
         """`phones`: ids, at least one; `threshold`: the pointer moves once staying is less likely than this."""
         self._padded = np.array([PAD, *phones, *[PAD] * (NEIGHBOURS - 2)], np.int64)
         self._size = len(phones)

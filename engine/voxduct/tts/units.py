@@ -21,10 +21,9 @@ UNITS = {
 UNCHANGING = frozenset({"hertz", "kilohertz", "megahertz", "gigahertz"})
 DEGREES = {"C": " celsius", "F": " fahrenheit", "K": " kelvin", "": ""}
 _NUMBER = r"(?<![\w.,])([-−]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?)(?<=\d)"
-_UNIT = re.compile(_NUMBER + r"\s?(" + "|".join(re.escape(unit) for unit in sorted(UNITS, key=len, reverse=True)) + r")(?![\w/^'])\.?(?!\w)")
-_RANGE = re.compile(
-    r"(?<![\w.,-])(\d+(?:\.\d+)?)\s?[-–—]\s?(?=\d+(?:\.\d+)?\s?(?:%|°|(?:" + "|".join(re.escape(u) for u in UNITS) + r")(?!\w)))"
-)
+_NAMES = "|".join(re.escape(unit) for unit in sorted(UNITS, key=len, reverse=True))
+_UNIT = re.compile(rf"{_NUMBER}\s?({_NAMES})(?![\w/^'])\.?(?!\w)")
+_RANGE = re.compile(rf"(?<![\w.,-])(\d+(?:\.\d+)?)\s?[-–—]\s?(?=\d+(?:\.\d+)?\s?(?:%|°|(?:{_NAMES})(?!\w)))")
 _PERCENT = re.compile(_NUMBER + r"\s?%")
 _DEGREES = re.compile(_NUMBER + r"\s?°\s?([CFK]?)(?![a-z])")
 
