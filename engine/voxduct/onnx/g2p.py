@@ -44,9 +44,7 @@ class OnnxG2p:
         except Exception as error:  # ONNX Runtime's own exceptions have no common base
             raise InferenceError(f"the g2p graph failed: {str(error).splitlines()[0][:200]}") from error
         best = logits[0].argmax(-1).tolist()
-        return [
-            self._phones[now - 1] for before, now in zip([0, *best], best, strict=False) if now and now != before
-        ]
+        return [self._phones[now - 1] for before, now in zip([0, *best], best, strict=False) if now and now != before]
 
 
 def read_lexicon(folder: Path) -> Lexicon:
