@@ -103,7 +103,7 @@ def test_greedy_begin_suppressed_tokens_are_passed_over_at_the_beginning_only() 
 def test_greedy_more_tokens_than_anyone_says_are_cut_off() -> None:
     words = TOKENIZER.encode("".join(f" {word}" for word in WORDS))
     result = decoded(Script([*words, *words[::2], *words[1::2], *words[::-1]]), samples=8_000)
-    assert len(result.tokens) == 4 + 8
+    assert len(result.tokens) == 5 + 8
     assert result.reason is StopReason.RATE
 
 

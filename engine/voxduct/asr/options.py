@@ -15,7 +15,7 @@ class DecodingOptions:
     """Tokens that are not chosen as the first one."""
     max_tokens: int = 440
     """Greatest number of text tokens of one window, whatever its length."""
-    max_tokens_per_s: float = 8.0
+    max_tokens_per_s: float = 10.0
     """A window's tokens are stopped at this rate, plus `spare_tokens`."""
     spare_tokens: int = 8
     min_logprob: float = -1.0
@@ -32,7 +32,7 @@ class AsrOptions:
 
     language: str | None = None
     """Language code such as `en`; None lets a multilingual model find out. English-only models ignore it."""
-    update_ms: int = 500
+    update_ms: int = 400
     """Audio between two updates of the text."""
     first_update_ms: int = 800
     """Audio (pre-roll included) before the first update."""
@@ -44,9 +44,9 @@ class AsrOptions:
     """How much of a too long window is kept, at least, when it is trimmed."""
     min_window_ms: int = 1_000
     """Shorter windows are filled up with silence."""
-    update_tail_ms: int = 0
+    update_tail_ms: int = 300
     """Silence added after the window of an update."""
-    final_tail_ms: int = 200
+    final_tail_ms: int = 600
     """Silence added after the window of the final pass."""
     min_level_db: float = -70.0
     """A window whose loudest 20 ms are quieter than this (RMS, dB of full scale) holds no words."""
