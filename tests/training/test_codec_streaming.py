@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 from voxduct_training.codec_export import export  # noqa: E402
-from voxduct_training.codec_model import Codec  # noqa: E402
+from voxduct_training.codec_vector import VectorCodec  # noqa: E402
 from voxduct_training.voice_generate import Stateful  # noqa: E402
 
 FRAMES = 60
@@ -21,9 +21,10 @@ CHUNKINGS = [[1], [2], [5], [16], [3, 1, 7]]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(3)
-    codec = Codec(width=64, encoder_depth=2, decoder_width=64, depth=2)
-    with torch.no_grad():  # loud enough for errors to show
-        codec.decoder.head.weight.mul_(3.0)
+    codec = VectorCodec("tiny")
+    with torch.no_grad():  # envelopes of about speech's size
+        codec.books.codes.normal_()
+        codec.synthesis.level.fill_(-4.0)
     made = tmp_path_factory.mktemp("codec")
     export(codec, made, "0.0.0")
     return made

@@ -37,5 +37,8 @@ if [ "$profile" = full ]; then
         set -- "$@" --shard "$work/neural" 0.25
     fi
 fi
-$python -m voxduct_training.codec_train "$work/codec.pt" "$@" --minutes "$minutes" --profile "$profile"
+$python -m voxduct_training.codec_train "$work/network.pt" "$@" --minutes "$minutes" --profile "$profile"
+groups=30
+[ "$profile" = full ] || groups=4
+$python -m voxduct_training.codec_fit "$work/network.pt" "$work/codec.pt" "$@" --groups $groups --profile "$profile"
 $python -m voxduct_training.codec_export "$out" --checkpoint "$work/codec.pt" --profile "$profile"

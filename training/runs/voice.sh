@@ -23,6 +23,7 @@ fi
 python=${PYTHON:-python}
 [ -e "$work/flite/index.jsonl" ] ||
     $python -m voxduct_training.voice_speech "$work/flite" --data "$data" --hours "$hours" --seed 2
+[ -e "$work/flite/pitch.npz" ] || $python -m voxduct_training.codec_data pitch "$work/flite" --hours "$hours"
 $python -m voxduct_training.code_lm_data "$work/codec.pt" "$work/flite" "$work/flite.codes" --profile "$profile"
 set -- "$work/flite.codes"
 if [ "$profile" = full ] && [ -e "$work/neural/index.jsonl" ]; then
@@ -31,5 +32,5 @@ if [ "$profile" = full ] && [ -e "$work/neural/index.jsonl" ]; then
         --index aligned.jsonl --profile "$profile"
     set -- "$@" "$work/neural.codes"
 fi
-$python -m voxduct_training.code_lm_train "$work/lm.pt" "$@" --minutes "$minutes" --profile "$profile"
+$python -m voxduct_training.code_lm_train "$work/lm.pt" "$@" --codec "$work/codec.pt" --minutes "$minutes" --profile "$profile"
 $python -m voxduct_training.voice_export "$out" "$work/lm.pt" "$@" --profile "$profile"

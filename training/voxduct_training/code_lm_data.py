@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from .code_lm_model import AGES, BOOKS, CODES, NONE, PAD, PHONES, UNK, delayed
-from .codec_dsp import FRAME
-from .codec_model import DELAY, PROFILES, Codec
+from .codec_dsp import FRAME, HOP
+from .codec_model import DELAY, PROFILES
+from .codec_vector import VectorCodec
 
 LEAD, TAIL = 1200, 4000  # samples of silence kept before and after an utterance
 IDS = {phone: number for number, phone in enumerate(PHONES)}
@@ -33,14 +34,14 @@ class Utterance:
     ids: np.ndarray  # phone id of every place
 
 
-def trim(line: dict, audio: np.ndarray) -> tuple[np.ndarray, list[tuple[str, int]]]:
+def trim(line: dict, audio: np.ndarray) -> tuple[np.ndarray, list[tuple[str, int]], int]:
     """Shorten the silence at both ends, so that speech starts at once when the model has learnt it."""
     phones = [(p, e) for p, e in line["phones"]]
     begin = max(0, phones[0][1] - LEAD) if phones[0][0] == "pau" else 0
     end = len(audio)
     if phones[-1][0] == "pau" and len(phones) > 1:
         end = min(end, phones[-2][1] + TAIL)
-    return audio[begin:end], [(p, min(e, end) - begin) for p, e in phones]
+    return audio[begin:end], [(p, min(e, end) - begin) for p, e in phones], begin
 
 
 def names(phones: list[tuple[str, int]], text: str) -> list[str]:
@@ -64,32 +65,36 @@ def places(phones: list[tuple[str, int]], frames: int) -> np.ndarray | None:
 
 
 @torch.no_grad()
-def encode(codec: Codec, clips: list[np.ndarray]) -> list[np.ndarray]:
-    """int16 clips -> codes [4, N] each, with the frame appended that flushes the codec's delay."""
+def encode(codec: VectorCodec, clips: list[np.ndarray], pitches: list[np.ndarray]) -> list[np.ndarray]:
+    """int16 clips and their pitch tracks -> codes [4, N] each, with the frame appended that flushes the delay."""
     counts = [len(c) // FRAME + 1 for c in clips]
     batch = np.zeros((len(clips), 1, max(counts) * FRAME), np.float32)
+    pitch = np.full((len(clips), 2 * max(counts)), np.nan, np.float32)
     for row, clip in enumerate(clips):
         size = min(len(clip), batch.shape[2])
         batch[row, 0, :size] = clip[:size] / 32768
-    codes = codec.encode(torch.from_numpy(batch)).numpy().astype(np.int16)
+        track = pitches[row][: pitch.shape[1]]
+        pitch[row, : len(track)] = track
+    codes = codec.encode(torch.from_numpy(batch), torch.from_numpy(pitch)).numpy().astype(np.int16)
     return [codes[row, :, :count] for row, count in enumerate(counts)]
 
 
-def prepare(codec: Codec, folder: Path, index: str, out: Path, hours: float) -> None:
+def prepare(codec: VectorCodec, folder: Path, index: str, out: Path, skip: float, hours: float) -> None:
     """One .npz-like torch file of utterances; encodes in batches of similar length."""
     audio = np.memmap(folder / "audio.i16", np.int16, "r")
     lines = [json.loads(x) for x in (folder / index).read_text(encoding="utf-8").splitlines(keepends=True) if x[-1] == "\n"]
-    kept, total = [], 0.0
-    for line in lines:
-        if total < hours * 3600 * 16000 and line["at"] + line["samples"] <= len(audio):
-            kept.append(line)
-            total += line["samples"]
+    begin, end = skip * 3600 * 16000, (skip + hours) * 3600 * 16000
+    kept = [x for x in lines if begin <= x["at"] < end and x["at"] + x["samples"] <= len(audio)]
+    track = np.load(folder / "pitch.npz")["pitch"] if (folder / "pitch.npz").exists() else np.zeros(0, np.float32)
     kept.sort(key=lambda x: x["samples"])
     made = []
     for begin in range(0, len(kept), 16):
         group = kept[begin : begin + 16]
         trimmed = [trim(x, np.asarray(audio[x["at"] : x["at"] + x["samples"]])) for x in group]
-        for line, (_, phones), codes in zip(group, trimmed, encode(codec, [c for c, _ in trimmed]), strict=True):
+        places_in_file = [(x["at"] + start) // HOP for x, (_, _, start) in zip(group, trimmed, strict=True)]
+        pitches = [track[p : p + len(c) // HOP + 2] for p, (c, _, _) in zip(places_in_file, trimmed, strict=True)]
+        found = encode(codec, [c for c, _, _ in trimmed], pitches)
+        for line, (_, phones, _), codes in zip(group, trimmed, found, strict=True):
             where = places(phones, codes.shape[1])
             if where is not None:
                 ids = [IDS[n] for n in names(phones, line["text"])]
@@ -204,12 +209,13 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--index", default="index.jsonl")
     parser.add_argument("--hours", type=float, default=99)
+    parser.add_argument("--skip", type=float, default=0, help="hours to leave out at the start")
     parser.add_argument("--profile", choices=sorted(PROFILES), default="full")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    codec = Codec(*PROFILES[given.profile])
+    codec = VectorCodec(given.profile)
     codec.load_state_dict(torch.load(given.codec, weights_only=True)["codec"])
-    prepare(codec.eval(), given.folder, given.index, given.out, given.hours)
+    prepare(codec.eval(), given.folder, given.index, given.out, given.skip, given.hours)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ NONE = CODES  # the id of "no code yet"
 DELAYS = (0, 1, 2, 3)
 AGES = 32  # frames since the pointer moved are told apart up to here
 NEIGHBOURS = 4  # previous, current, next, next but one
-CONTEXT = 400
+CONTEXT = 320
+PROFILES = {"full": {"width": 192, "layers": 4, "heads": 3}, "tiny": {"width": 64, "layers": 2, "heads": 1}}
 
 
 def rope(position: Tensor, size: int) -> tuple[Tensor, Tensor]:
@@ -106,7 +107,7 @@ class SpeakerEncoder(nn.Module):
 
 
 class CodeLm(nn.Module):
-    def __init__(self, width: int = 256, layers: int = 4, heads: int = 4, speaker: int = 64) -> None:
+    def __init__(self, width: int = 192, layers: int = 4, heads: int = 3, speaker: int = 64) -> None:
         super().__init__()
         self.width, self.heads, self.speaker_size = width, heads, speaker
         self.codes = nn.ModuleList([nn.Embedding(CODES + 1, width) for _ in range(BOOKS)])

@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .codec_model import PROFILES, Codec
+from .codec_model import PROFILES
+from .codec_vector import VectorCodec
 
 CONFIG = {
     "model_type": "voxduct-codec",
@@ -22,43 +23,41 @@ CONFIG = {
     "delay_samples": 320,
     "noise_frames": 128,
 }
-ENCODER_STATES = ("audio",)
 DECODER_STATES = ("pitch", "phase", "pulses", "noise_frame", "overlap")
 
 
 class EncoderGraph(nn.Module):
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, codec: VectorCodec) -> None:
         super().__init__()
         self.codec = codec
 
     def forward(self, audio: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
-        latents, after = self.codec.encoder(audio, list(states))
-        return self.codec.quantizer.encode(latents), *after
+        x, after = self.codec.analyser(audio, list(states))
+        return self.codec.books.encode(x), *after
 
 
 class DecoderGraph(nn.Module):
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, codec: VectorCodec) -> None:
         super().__init__()
         self.codec = codec
 
     def forward(self, codes: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
-        audio, after = self.codec.decoder(self.codec.quantizer.decode(codes), list(states))
+        audio, after = self.codec.synthesis(self.codec.books.decode(codes), list(states))
         return audio, *after
 
 
-def state_names(codec: Codec) -> tuple[list[str], list[str]]:
-    encoder = [*ENCODER_STATES, *(f"block{i}" for i in range(len(codec.encoder.stack.blocks)))]
-    decoder = [*(f"block{i}" for i in range(len(codec.decoder.stack.blocks))), *DECODER_STATES]
-    return [f"state_{n}" for n in encoder], [f"state_{n}" for n in decoder]
+def state_names(codec: VectorCodec) -> tuple[list[str], list[str]]:
+    encoder = ["audio", *(f"block{i}" for i in range(len(codec.analyser.state_shapes) - 1))]
+    return [f"state_{n}" for n in encoder], [f"state_{n}" for n in DECODER_STATES]
 
 
 def write_graph(graph: nn.Module, path: Path, example: Tensor, names: tuple[str, str], states: list[str]) -> None:
-    shapes = graph.codec.encoder.state_shapes if names[0] == "audio" else graph.codec.decoder.state_shapes
+    part = graph.codec.analyser if names[0] == "audio" else graph.codec.synthesis
     axes = {names[0]: {0: "batch", 2: "length"}, names[1]: {0: "batch", 2: "out_length"}}
     axes |= {n: {0: "batch"} for n in states} | {f"out_{n}": {0: "batch"} for n in states}
     torch.onnx.export(
         graph.eval(),
-        (example, *Codec.zeros(shapes, len(example))),
+        (example, *VectorCodec.zeros(part.state_shapes, len(example))),
         str(path),
         input_names=[names[0], *states],
         output_names=[names[1], *(f"out_{n}" for n in states)],
@@ -76,7 +75,7 @@ def write_manifest(folder: Path, name: str, kind: str, version: str) -> None:
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
 
-def export(codec: Codec, folder: Path, version: str) -> None:
+def export(codec: VectorCodec, folder: Path, version: str) -> None:
     (folder / "onnx").mkdir(parents=True, exist_ok=True)
     encoder_states, decoder_states = state_names(codec)
     with torch.no_grad():
@@ -95,7 +94,7 @@ def main() -> None:
     parser.add_argument("--profile", choices=sorted(PROFILES), default="full")
     given = parser.parse_args()
     torch.manual_seed(0)
-    codec = Codec(*PROFILES[given.profile])
+    codec = VectorCodec(given.profile)
     if given.checkpoint:
         codec.load_state_dict(torch.load(given.checkpoint, weights_only=True)["codec"])
     export(codec, given.folder, given.version)

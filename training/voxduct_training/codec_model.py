@@ -131,7 +131,7 @@ class Decoder(nn.Module):
         self.state_shapes = [*self.stack.state_shapes, *self.source.state_shapes, (1,), (1, tail)]
         self.register_buffer("voiced_points", constant(dsp.envelope_points(VOICED)), persistent=False)
         self.register_buffer("noise_points", constant(dsp.envelope_points(NOISE)), persistent=False)
-        phase = dsp.envelope_points(VOICED) @ dsp.minimum_phase().T
+        phase = dsp.envelope_points(VOICED) @ dsp.minimum_phase()
         self.register_buffer("phase_points", constant(phase), persistent=False)
         self.register_buffer("noise", constant(dsp.noise_frames()), persistent=False)
         self.register_buffer("inverse", constant(dsp.inverse_kernels()), persistent=False)

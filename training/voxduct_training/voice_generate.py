@@ -124,7 +124,10 @@ class Speech:
         logits, advance, key, value = self.step_session.run(None, feed)
         return logits[0, -1], float(1 / (1 + np.exp(-advance[0, -1]))), (key, value)
 
-    def frames(self, phones: list[int], voice: Voice, how: Sampling, seed: int = 0) -> Iterator[np.ndarray]:
+    def frames(
+        self, phones: list[int], voice: Voice, how: Sampling, seed: int = 0, places: list[int] | None = None
+    ) -> Iterator[np.ndarray]:
+        """Yields code frames [4]; `places` collects the pointer's place in every frame."""
         rng, books, last_delay = np.random.default_rng(seed), len(self.delays), max(self.delays)
         size = (self.config["num_layers"], 1, self.config["num_heads"], 0, self.config["head_dim"])
         cache = (np.zeros(size, np.float32), np.zeros(size, np.float32))
@@ -140,6 +143,8 @@ class Speech:
         while end is None or t < end + last_delay:
             age = np.array(min(pointer.age, 31))
             step = (self._history(drawn, t), pointer.window(), age, np.array(t))
+            if places is not None:
+                places.append(pointer.place)
             logits, chance, cache = self._run(
                 step[0][None], step[1][None], step[2][None], voice.speaker, step[3][None], cache
             )
