@@ -24,6 +24,7 @@ from voxduct.events import (
     SpeechStarted,
     SpeechStopped,
 )
+from voxduct.models import JobKind
 from voxduct.session import Engine, Session, SessionOptions, run_to_rest
 
 SILENCE = np.zeros(16_000, np.float32)
@@ -164,6 +165,22 @@ def test_odd_byte_count_is_refused_and_the_session_goes_on() -> None:
         session.receive_audio(b"abc")
     session.end_input()
     assert finals(run_to_rest(session)) == finals(WHOLE)
+
+
+def test_final_pass_does_not_wait_for_an_update_that_is_out() -> None:
+    session = new_session(lockstep=False)
+    session.receive_audio(pcm(np.concatenate([SILENCE, say("alpha", "bravo", gap=1_600)])))
+    (vad,) = session.jobs()
+    session.receive_result(vad, vad.run())
+    (update,) = (job for job in session.jobs() if job.kind is JobKind.UPDATE)
+    session.receive_marker("now")
+    (final,) = session.jobs()
+    assert final.kind is JobKind.FINAL
+    session.receive_result(final, final.run())
+    events = run_to_rest(session)
+    assert finals(events) == ["alpha bravo"]
+    session.receive_result(update, update.run())
+    assert run_to_rest(session) == []
 
 
 def test_input_after_the_end_is_refused() -> None:

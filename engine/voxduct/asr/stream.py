@@ -68,8 +68,12 @@ class AsrStream:
             self._end = min(max(position, self._start), self._window.end)
 
     def next_job(self) -> Job | None:
-        """The pass that is due, or None when none is or one is out."""
-        if self.done or self._out is not None:
+        """The pass that is due, or None.
+
+        One is out at a time, except that the final pass does not wait for an update: it takes its place, and the
+        caller must drop what the update returns.
+        """
+        if self.done or (self._out is not None and not self._superseded(self._out)):
             return None
         newest = self._newest_due()
         if newest is not None:
@@ -99,6 +103,9 @@ class AsrStream:
         code = error.code if isinstance(error, VoxductError) else InferenceError.code
         failed = Failed(code, f"recognition failed: {error}", utterance=self._utterance)
         return [failed, *self._finish((), self._window.end if self._end is None else self._end)]
+
+    def _superseded(self, out: _Pass) -> bool:
+        return self._options.coalesce and self._end is not None and not out.final
 
     def _newest_due(self) -> int | None:
         """The grid point to recognise next, or None; moves the grid on past it."""

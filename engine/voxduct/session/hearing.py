@@ -109,6 +109,8 @@ class Hearing:
         for stage in stages:
             job = stage.next_job()
             if job is not None:
+                # a final pass takes the place of an update that is still out; what that returns is dropped
+                self._out = {other: owner for other, owner in self._out.items() if owner is not stage}
                 self._out[job] = stage
                 jobs.append(job)
         return jobs
