@@ -83,9 +83,11 @@ class OnnxCodec:
     def encode(self, samples: Samples, state: object) -> Ints:
         """Samples of shape [n * frame_size], n at least 1, to codes [num_codebooks, n]; advances `state`."""
         codes = self._encoder.run(np.ascontiguousarray(samples, np.float32)[None, None], state)
-        return codes[0].astype(np.int64)
+        found: Ints = codes[0].astype(np.int64)
+        return found
 
     def decode(self, codes: Ints, state: object) -> Samples:
         """Codes of shape [num_codebooks, n], n at least 1, to samples [n * frame_size]; advances `state`."""
         samples = self._decoder.run(np.ascontiguousarray(codes, np.int64)[None], state)
-        return samples[0, 0].astype(np.float32)
+        found: Samples = samples[0, 0].astype(np.float32)
+        return found
