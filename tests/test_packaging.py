@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -24,12 +25,17 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 
 def test_wheel_holds_the_files_that_manifests_list_and_no_others(wheel: zipfile.ZipFile) -> None:
-    wanted = set()
-    for manifest in (TOP / "models_onnx").glob("*/manifest.json"):
-        names = ["manifest.json", *json.loads(manifest.read_text())["files"]]
-        wanted |= {f"voxduct/_models/{manifest.parent.name}/{name}" for name in names}
-    assert {name for name in wheel.namelist() if "/_models/" in name} == wanted
-    assert wanted
+    names = {name for name in wheel.namelist() if "/_models/" in name}
+    models = {path.parent.name for path in (TOP / "models_onnx").glob("*/manifest.json")}
+    assert {name.split("/")[2] for name in names} == models
+    listed = set()
+    for model in models:
+        manifest = json.loads(wheel.read(f"voxduct/_models/{model}/manifest.json"))
+        listed |= {f"voxduct/_models/{model}/{name}" for name in ["manifest.json", *manifest["files"]]}
+        for name, sha in manifest["files"].items():
+            assert hashlib.sha256(wheel.read(f"voxduct/_models/{model}/{name}")).hexdigest() == sha
+    assert names == listed
+    assert not [name for name in names if name.endswith(".safetensors")]
 
 
 def test_wheel_holds_web_pages_and_measuring_clips(wheel: zipfile.ZipFile) -> None:
