@@ -14,7 +14,15 @@ from torch import Tensor, nn
 from .code_lm_model import BOOKS, CODES, CONTEXT, DELAYS, NONE, PHONES, CodeLm
 from .codec_export import write_manifest
 
-SAMPLING = {"temperature": 0.7, "top_p": 0.8, "top_k": 25, "repetition_window": 0, "advance_threshold": 0.5}
+# Detail books at their likeliest: sampled, they only add roughness.
+SAMPLING = {
+    "temperatures": [0.6, 0.3, 0.0, 0.0],
+    "temperature": 0.6,
+    "top_p": 0.8,
+    "top_k": 25,
+    "repetition_window": 0,
+    "advance_threshold": 0.5,
+}
 
 
 class StepGraph(nn.Module):

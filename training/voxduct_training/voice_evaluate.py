@@ -49,13 +49,12 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=20)
     parser.add_argument("--hard", action="store_true")
     parser.add_argument("--voices", default="ada")
-    parser.add_argument("--temperature", type=float, default=0.7)
-    parser.add_argument("--books", type=float, nargs=4, help="temperatures per book")
+    parser.add_argument("--temperatures", type=float, nargs=4, default=Sampling().temperatures, help="per book")
     parser.add_argument("--threshold", type=float, default=0.5)
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     speech, decoder = Speech(given.voice), Stateful(given.codec / "onnx/decoder.onnx")
-    how = Sampling(tuple(given.books or [given.temperature] * 4), advance_threshold=given.threshold)
+    how = Sampling(tuple(given.temperatures), advance_threshold=given.threshold)
     texts = held_out(given.data, given.count) + (list(HARD) if given.hard else [])
     lines = []
     for number, text in enumerate(texts):

@@ -30,7 +30,7 @@ def session(path: Path, threads: int = 1) -> ort.InferenceSession:
 class Sampling:
     """How a code is drawn; `temperatures` per book, 0 = the likeliest."""
 
-    temperatures: tuple[float, ...] = (0.7, 0.7, 0.7, 0.7)
+    temperatures: tuple[float, ...] = (0.6, 0.3, 0.0, 0.0)
     top_p: float = 0.8
     top_k: int = 25
     advance_threshold: float = 0.5
