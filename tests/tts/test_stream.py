@@ -9,6 +9,7 @@ from tests.fakes_speaking import FakeLm, fake_synthesiser, fake_voice
 from voxduct.errors import InferenceError, ModelError, TextError, VoiceError
 from voxduct.events import Event, Failed, SpeechAudio, SpeechAudioEnded, SpeechAudioStarted, SpeechEnd
 from voxduct.models import JobKind
+from voxduct.tts.loudness import KNEE, limited
 from voxduct.tts.silence import BLOCK, LONGEST_CUT, LeadingSilence
 from voxduct.tts.stream import SpeechStream, Synthesiser, TtsOptions
 
@@ -246,3 +247,15 @@ def test_leading_silence_any_pieces_give_the_same_samples(size: int) -> None:
     silence = LeadingSilence()
     pieces = [silence.feed(samples[at : at + size]) for at in range(0, len(samples), size)]
     assert np.array_equal(np.concatenate(pieces), LeadingSilence().feed(samples))
+
+
+def test_limited_loud_samples_stay_within_full_scale_and_in_order() -> None:
+    samples = np.linspace(-7, 7, 1001).astype(np.float32)
+    found = limited(samples)
+    assert np.abs(found).max() <= 1.0
+    assert np.all(np.diff(found) >= 0)
+    assert np.array_equal(found[np.abs(samples) <= KNEE], samples[np.abs(samples) <= KNEE])
+
+
+def test_limited_no_samples_gives_none() -> None:
+    assert len(limited(np.zeros(0, np.float32))) == 0

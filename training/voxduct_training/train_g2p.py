@@ -116,7 +116,7 @@ def train(entries: Pronunciations, out: Path, profile: Profile, seed: int = 0) -
     rng = random.Random(seed)
     data, held = pairs(entries, False), pairs(entries, True)
     model = G2p(len(PHONES), profile.width, profile.layers)
-    average = get_ema_multi_avg_fn(0.998)  # type: ignore[no-untyped-call]
+    average = get_ema_multi_avg_fn(0.998)
     mean = AveragedModel(model, multi_avg_fn=average)
     optimizer = torch.optim.AdamW(model.parameters(), lr=profile.rate, weight_decay=0.02, betas=(0.9, 0.98))
     step, began = 0, time.time()
@@ -136,7 +136,7 @@ def train(entries: Pronunciations, out: Path, profile: Profile, seed: int = 0) -
         loss = F.ctc_loss(log_probs, phones, slots, counts, zero_infinity=True)
         optimizer.param_groups[0]["lr"] = profile.rate * schedule(step / profile.steps)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         mean.update_parameters(model)

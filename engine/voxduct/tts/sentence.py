@@ -9,6 +9,7 @@ import numpy as np
 from voxduct.audio import Samples
 from voxduct.models import Codec, Ints
 from voxduct.tts.codes import CodeStream
+from voxduct.tts.loudness import limited
 from voxduct.tts.silence import LeadingSilence
 
 
@@ -40,7 +41,7 @@ class SpokenSentence:
         wanted = frames * self._codec.frame_size
         while sum(len(samples) for samples in made) < wanted:
             drawn = self._draw(frames)
-            made.append(self._silence.feed(self._codec.decode(drawn, self._state)))
+            made.append(self._decode(drawn))
             if self._codes.done:
                 return SpokenPiece(np.concatenate([*made, self._flush()]), last=True)
         return SpokenPiece(np.concatenate(made), last=False)
@@ -57,4 +58,7 @@ class SpokenSentence:
         """The decoder lags one frame behind: the last frame once more brings the sentence's end out."""
         if self._last is None:
             return np.zeros(0, np.float32)
-        return self._silence.feed(self._codec.decode(self._last[:, None], self._state))
+        return self._decode(self._last[:, None])
+
+    def _decode(self, codes: Ints) -> Samples:
+        return self._silence.feed(limited(self._codec.decode(codes, self._state)))
