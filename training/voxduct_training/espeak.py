@@ -52,7 +52,9 @@ class Espeak:
             index += 1
         return 0
 
-    def speak(self, text: str, voice: str, pitch: int, rate: int, intonation: int) -> tuple[Samples, list[tuple[int, float]]]:
+    def speak(
+        self, text: str, voice: str, pitch: int, rate: int, intonation: int
+    ) -> tuple[Samples, list[tuple[int, float]]]:
         """Samples at `self.rate`, and (character position, start second) of every word spoken."""
         self._pieces, self._words = [], []
         if self._lib.espeak_SetVoiceByName(voice.encode()) != 0:

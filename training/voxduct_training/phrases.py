@@ -5,30 +5,68 @@ from __future__ import annotations
 import random
 import re
 
-UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+UNITS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen "
+).split()
 TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 
+SLOT_LINES = """
+place: kitchen, bedroom, living room, bathroom, hallway, garage, garden, office, dining room, basement, attic,
+    front porch
+thing: light, lights, lamp, fan, heater, television, radio, music, speaker, oven, alarm, camera, door, window,
+    blinds, air conditioner, printer, dishwasher, computer, screen
+day: monday, tuesday, wednesday, thursday, friday, saturday, sunday, today, tomorrow, next week, this weekend,
+    tonight, the day after tomorrow
+month: january, february, march, april, may, june, july, august, september, october, november, december
+person: alice, john, mary, peter, anna, david, sarah, michael, emma, james, my mother, my father, my brother, my
+    sister, my wife, my husband, the doctor, the teacher, our neighbour, my boss, the manager, the children,
+    everybody, a friend of mine, my team
+city: london, paris, new york, boston, chicago, berlin, tokyo, sydney, toronto, dublin, rome, madrid, seattle,
+    denver, oxford, the airport, the station, the office, the hospital, the library, the hotel, the school, the
+    shop
+food: bread, milk, coffee, tea, eggs, cheese, apples, chicken, rice, butter, sugar, chocolate, soup, pasta,
+    potatoes, fish, salad, orange juice, tomatoes, a sandwich, pizza, ice cream, bananas
+task: call the bank, buy some groceries, pay the rent, water the plants, walk the dog, send the report, book a
+    table, pick up the kids, clean the kitchen, finish the homework, check the mail, charge the phone, fix the
+    bicycle, take out the trash, write the letter, renew the passport, feed the cat, order new shoes, read the
+    contract, answer the question
+topic: the weather, the project, the meeting, the budget, the news, football, the weather forecast, the schedule,
+    the traffic, climate change, machine learning, history, music, the economy, politics, the stock market,
+    space travel, the new product, the contract, our holiday, the software, the database, the server, the
+    design, the test results
+adj: good, bad, great, small, large, new, old, easy, difficult, important, interesting, expensive, cheap,
+    beautiful, quiet, loud, warm, cold, fast, slow, dangerous, simple, strange, perfect, terrible, wonderful,
+    ready, late, early, busy, careful, tired, happy, sad
+verb: see, find, open, close, send, read, write, remember, understand, change, move, show, explain, finish, start,
+    check, buy, sell, build, break, bring, carry, choose, cancel, repeat, describe, compare, prepare, improve,
+    measure
+noun: car, house, book, phone, message, letter, table, chair, dog, cat, child, street, city, river, tree, bird,
+    box, key, ticket, train, bus, plane, ship, picture, story, song, number, word, question, answer, problem,
+    idea, plan, reason, friend, doctor, machine, computer, program, file, window, page, bag, coat, clock,
+    bottle, plate, knife, garden, mountain
+adv: now, please, again, later, soon, quickly, slowly, carefully, right away, immediately, as soon as possible,
+    once more, at once, for a while, after lunch, before dinner, in the morning, in the evening, every day, all
+    day long
+color: red, green, blue, yellow, white, black, orange, purple, brown, pink, grey
+pron: i, you, we, they
+he: he, she, it
+short: yes, no, okay, stop, cancel, hello, goodbye, thank you, thanks, please, wait, help, continue, go on, never
+    mind, that's right, of course, maybe, i don't know, not yet, good morning, good night, good evening, excuse
+    me, i'm sorry, sorry, pardon, what, why, who, when, where, how, next, previous, louder, quieter, pause,
+    resume, repeat, up, down, left, right, on, off, open, close, start, sure, all right, no problem, one moment,
+    really, exactly, hold on, be quiet, come here, let's go, me too, well done, what's up, hurry up, not now,
+    see you later, see you soon, how are you, who is it, what time is it, what's the matter, that's enough, try
+    again, listen
+greeting: hello, hi, hey, good morning, good afternoon, okay, so, well, excuse me, right
+mark: comma, period, full stop, question mark, new line, new paragraph, colon, exclamation mark
+unit: degrees, percent, miles, kilometres, dollars, pounds, minutes, hours, seconds, days, weeks, years, people,
+    metres, euros, grams, pages, steps, times
+""".strip()
+
 SLOTS: dict[str, list[str]] = {
-    "place": "kitchen,bedroom,living room,bathroom,hallway,garage,garden,office,dining room,basement,attic,front porch".split(","),
-    "thing": "light,lights,lamp,fan,heater,television,radio,music,speaker,oven,alarm,camera,door,window,blinds,air conditioner,printer,dishwasher,computer,screen".split(","),
-    "day": "monday,tuesday,wednesday,thursday,friday,saturday,sunday,today,tomorrow,next week,this weekend,tonight,the day after tomorrow".split(","),
-    "month": "january,february,march,april,may,june,july,august,september,october,november,december".split(","),
-    "person": "alice,john,mary,peter,anna,david,sarah,michael,emma,james,my mother,my father,my brother,my sister,my wife,my husband,the doctor,the teacher,our neighbour,my boss,the manager,the children,everybody,a friend of mine,my team".split(","),
-    "city": "london,paris,new york,boston,chicago,berlin,tokyo,sydney,toronto,dublin,rome,madrid,seattle,denver,oxford,the airport,the station,the office,the hospital,the library,the hotel,the school,the shop".split(","),
-    "food": "bread,milk,coffee,tea,eggs,cheese,apples,chicken,rice,butter,sugar,chocolate,soup,pasta,potatoes,fish,salad,orange juice,tomatoes,a sandwich,pizza,ice cream,bananas".split(","),
-    "task": "call the bank,buy some groceries,pay the rent,water the plants,walk the dog,send the report,book a table,pick up the kids,clean the kitchen,finish the homework,check the mail,charge the phone,fix the bicycle,take out the trash,write the letter,renew the passport,feed the cat,order new shoes,read the contract,answer the question".split(","),
-    "topic": "the weather,the project,the meeting,the budget,the news,football,the weather forecast,the schedule,the traffic,climate change,machine learning,history,music,the economy,politics,the stock market,space travel,the new product,the contract,our holiday,the software,the database,the server,the design,the test results".split(","),
-    "adj": "good,bad,great,small,large,new,old,easy,difficult,important,interesting,expensive,cheap,beautiful,quiet,loud,warm,cold,fast,slow,dangerous,simple,strange,perfect,terrible,wonderful,ready,late,early,busy,careful,tired,happy,sad".split(","),
-    "verb": "see,find,open,close,send,read,write,remember,understand,change,move,show,explain,finish,start,check,buy,sell,build,break,bring,carry,choose,cancel,repeat,describe,compare,prepare,improve,measure".split(","),
-    "noun": "car,house,book,phone,message,letter,table,chair,dog,cat,child,street,city,river,tree,bird,box,key,ticket,train,bus,plane,ship,picture,story,song,number,word,question,answer,problem,idea,plan,reason,friend,doctor,machine,computer,program,file,window,page,bag,coat,clock,bottle,plate,knife,garden,mountain".split(","),
-    "adv": "now,please,again,later,soon,quickly,slowly,carefully,right away,immediately,as soon as possible,once more,at once,for a while,after lunch,before dinner,in the morning,in the evening,every day,all day long".split(","),
-    "color": "red,green,blue,yellow,white,black,orange,purple,brown,pink,grey".split(","),
-    "pron": "i,you,we,they".split(","),
-    "he": "he,she,it".split(","),
-    "short": "yes,no,okay,stop,cancel,hello,goodbye,thank you,thanks,please,wait,help,continue,go on,never mind,that's right,of course,maybe,i don't know,not yet,good morning,good night,good evening,excuse me,i'm sorry,sorry,pardon,what,why,who,when,where,how,next,previous,louder,quieter,pause,resume,repeat,up,down,left,right,on,off,open,close,start,sure,all right,no problem,one moment,really,exactly,hold on,be quiet,come here,let's go,me too,well done,what's up,hurry up,not now,see you later,see you soon,how are you,who is it,what time is it,what's the matter,that's enough,try again,listen".split(","),
-    "greeting": "hello,hi,hey,good morning,good afternoon,okay,so,well,excuse me,right".split(","),
-    "mark": "comma,period,full stop,question mark,new line,new paragraph,colon,exclamation mark".split(","),
-    "unit": "degrees,percent,miles,kilometres,dollars,pounds,minutes,hours,seconds,days,weeks,years,people,metres,euros,grams,pages,steps,times".split(","),
+    name: [choice.strip() for choice in choices.split(",")]
+    for name, choices in (line.split(":") for line in re.sub(r"\s*\n\s+", " ", SLOT_LINES).splitlines())
 }
 
 TEMPLATES: list[str] = """
@@ -183,7 +221,8 @@ def clock_time(rng: random.Random) -> str:
         return f"{rng.choice(['half', 'quarter', 'ten', 'five', 'twenty'])} past {hour}"
     if style == 2:
         return f"{hour} {rng.choice(TENS[:4])}"
-    return f"{hour} {rng.choice(['fifteen', 'thirty', 'forty five'])} in the {rng.choice(['morning', 'evening', 'afternoon'])}"
+    minutes, day_part = rng.choice(["fifteen", "thirty", "forty five"]), rng.choice(["morning", "evening", "afternoon"])
+    return f"{hour} {minutes} in the {day_part}"
 
 
 def _number(rng: random.Random) -> str:

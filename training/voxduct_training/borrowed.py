@@ -1,0 +1,96 @@
+"""Speech that others made, as shards for the recogniser: the neural voice's clips, and the voice's flite corpus."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from voxduct_training.corpus import DATA, FASTEST_CLIP
+from voxduct_training.shards import ShardWriter
+from voxduct_training.synthesiser import RATE
+from voxduct_training.texts import sentences, split_of, written_form
+
+SEVERAL_READINGS = re.compile(r"[0-9]|\b[A-Z]{2,}|\b[A-Z]\.|\b[DMS][rst]s?\.")
+
+
+def write_neural(out: Path, data: Path) -> None:
+    """One shard of the neural voice: speakable texts only, too fast clips dropped, slowed down when read."""
+    folder = data / "speech" / "neural"
+    writer = ShardWriter(out, "neural-000")
+    for line in (folder / "transcripts.tsv").read_text(encoding="utf8").splitlines():
+        name, _, text = line.partition("\t")
+        written = written_form(text)
+        path = folder / f"{name}.opus"
+        if any(c.isdigit() for c in text) or split_of(written) != "train" or not path.exists():
+            continue
+        samples, rate = soundfile.read(path, dtype="float32")
+        samples = soxr.resample(samples, rate, RATE) if rate != RATE else samples
+        loud = np.flatnonzero(np.abs(samples) > 0.02 * np.abs(samples).max())
+        seconds = (loud[-1] - loud[0]) / RATE
+        if seconds < 0.4 or not 6 < len(written) / seconds < FASTEST_CLIP:
+            continue
+        scaled = samples * (0.6 / np.abs(samples).max())
+        writer.add((scaled * 32767).astype(np.int16), written, "neural", [], (85, 100))
+    writer.close()
+    print(f"neural: {writer.samples / RATE / 3600:.2f} h", flush=True)
+
+
+def guess_cuts(written: str, phone_ends: list[int]) -> list[tuple[int, int]]:
+    """Where words end, were every letter worth the same number of phones."""
+    words = written.split()
+    letters = np.cumsum([len(word) for word in words])
+    phones = np.round(letters / letters[-1] * len(phone_ends)).astype(int)
+    return [(n, phone_ends[max(0, p - 1)]) for n, p in enumerate(phones[:-1], start=1)]
+
+
+def write_flite(out: Path, data: Path, source: Path) -> None:
+    """One shard from the flite corpus that `voice_speech` made for the voice, without the texts of our tests."""
+    kept_back = [s.written for s in sentences(data / "text", made=25_000) if split_of(s.written) != "train"]
+    kept_back = [f" {text} " for text in kept_back if len(text.split()) > 3]
+    lines = [json.loads(line) for line in (source / "index.jsonl").read_text(encoding="utf8").splitlines()]
+    everything = "\n".join(f" {written_form(line['text'])} " for line in lines)
+    kept_back = [text for text in kept_back if text in everything]
+    audio = np.memmap(source / "audio.i16", dtype=np.int16, mode="r")
+    writer = ShardWriter(out, "neighbour-000")
+    for line in lines:
+        written = written_form(line["text"])
+        if (
+            SEVERAL_READINGS.search(line["text"])
+            or split_of(written) != "train"
+            or any(t in f" {written} " for t in kept_back)
+        ):
+            continue
+        ends = [end for phone, end in line["phones"] if phone != "pau"]
+        first = line["phones"][0][1] if line["phones"][0][0] == "pau" else 0
+        if not ends:
+            continue
+        start = max(0, first - 800)
+        samples = audio[line["at"] + start : line["at"] + min(line["samples"], ends[-1] + 800)]
+        cuts = [[n, at - start] for n, at in guess_cuts(written, ends)]
+        writer.add(np.asarray(samples), written, f"flite-{line['speaker']}", cuts, guessed=True)
+    writer.close()
+    print(f"borrowed: {writer.samples / RATE / 3600:.2f} h", flush=True)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--flite", type=Path, help="a corpus of voice_speech; without it, the neural voice is read")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    if options.flite:
+        write_flite(options.out, options.data, options.flite)
+    else:
+        write_neural(options.out, options.data)
+
+
+if __name__ == "__main__":
+    main()

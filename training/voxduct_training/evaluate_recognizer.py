@@ -1,0 +1,192 @@
+"""Word error rates of a checkpoint or an exported model, by the decoder and by the CTC head, condition by condition."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import jiwer
+import numpy as np
+import onnxruntime
+import soundfile
+import soxr
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from voxduct_training.export_recognizer import load_recognizer
+from voxduct_training.heldout import Row, read_rows, synthesise
+from voxduct_training.mel import HOP, RATE, log_mel
+from voxduct_training.recognizer import Recognizer
+from voxduct_training.texts import written_form
+from voxduct_training.tokenizer import CHARACTERS, load_tokenizer
+
+Array = NDArray[np.float32]
+LONGEST = 120  # tokens
+NOT_TEXT = slice(707, None)  # everything behind <|endoftext|>
+
+
+@dataclass(frozen=True)
+class Case:
+    """One utterance to be recognised; `conditions` are the groups it counts in."""
+
+    samples: Array
+    text: str
+    conditions: tuple[str, ...]
+
+
+Backend = Callable[[Array], tuple[list[int], NDArray[np.int64]]]  # features to token ids and best CTC class per frame
+
+
+def torch_backend(model: Recognizer, prompt: list[int]) -> Backend:
+    """Greedy decoding with the training network."""
+
+    @torch.inference_mode()
+    def recognise(features: Array) -> tuple[list[int], NDArray[np.int64]]:
+        states, _ = model.encode(torch.from_numpy(features[None]))
+        best = model.characters(states)[0].argmax(-1).numpy()
+        tokens = torch.tensor([prompt])
+        for _ in range(LONGEST):
+            scores = model.decode(tokens, states)[0, -1]
+            scores[NOT_TEXT] = -torch.inf
+            tokens = torch.cat([tokens, scores.argmax()[None, None]], dim=1)
+            if tokens[0, -1] == prompt[0] - 1:
+                break
+        return tokens[0, len(prompt) : -1].tolist(), best
+
+    return recognise
+
+
+def onnx_backend(folder: Path, prompt: list[int], suffix: str) -> Backend:
+    """Greedy decoding with the shipped files and their cache."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    encoder, decoder = (
+        onnxruntime.InferenceSession(str(folder / "onnx" / f"{name}{suffix}.onnx"), options)
+        for name in ("encoder_model", "decoder_model_merged")
+    )
+    names = [output.name for output in decoder.get_outputs()]
+    past_shapes = {i.name: (1, i.shape[1], 0, i.shape[3]) for i in decoder.get_inputs() if i.name.startswith("past")}
+
+    def recognise(features: Array) -> tuple[list[int], NDArray[np.int64]]:
+        states, characters = encoder.run(["last_hidden_state", "ctc_logits"], {"input_features": features[None]})
+        past = {name: np.zeros(shape, np.float32) for name, shape in past_shapes.items()}
+        step, tokens = np.array([prompt]), list[int]()
+        while len(tokens) < LONGEST:
+            feed = {
+                "input_ids": step,
+                "encoder_hidden_states": states,
+                "use_cache_branch": np.array([bool(tokens)]),
+                **past,
+            }
+            made = dict(zip(names, decoder.run(None, feed), strict=True))
+            for name in past:
+                if ".decoder." in name or not tokens:
+                    past[name] = made[name.replace("past_key_values", "present")]
+            scores = made["logits"][0, -1]
+            scores[NOT_TEXT] = -np.inf
+            token = int(scores.argmax())
+            if token == prompt[0] - 1:
+                break
+            tokens.append(token)
+            step = np.array([[token]])
+        return tokens, characters[0].argmax(-1)
+
+    return recognise
+
+
+def ctc_text(best: NDArray[np.int64]) -> str:
+    """Collapse repeats, drop blanks."""
+    kept = [int(c) for i, c in enumerate(best) if c and (i == 0 or c != best[i - 1])]
+    return "".join(CHARACTERS[c - 1] for c in kept)
+
+
+def synthetic_cases(rows: Iterable[Row]) -> list[Case]:
+    """The rows of a held-out table, grouped by synthesiser, text and acoustics."""
+    return [
+        Case(
+            synthesise(row),
+            row.text,
+            (
+                "all",
+                row.voice.split("/")[0],
+                row.source,
+                "noisy" if row.snr else "reverberant" if row.room else "clean",
+            ),
+        )
+        for row in rows
+    ]
+
+
+def folder_cases(folder: Path) -> list[Case]:
+    """A folder of clips with a transcripts.tsv."""
+    cases = []
+    for line in (folder / "transcripts.tsv").read_text(encoding="utf8").splitlines():
+        name, _, text = line.partition("\t")
+        path = next(folder.glob(f"{name}.*"))
+        samples, rate = soundfile.read(path, dtype="float32")
+        samples = soxr.resample(samples, rate, RATE) if rate != RATE else samples
+        cases.append(Case(samples.astype(np.float32), written_form(text), ("all",)))
+    return cases
+
+
+def recognise_all(
+    backend: Backend, cases: list[Case], tokenizer: Tokenizer, show: int = 0
+) -> dict[str, dict[str, float]]:
+    """Word and character error rates by condition."""
+    heard = []
+    for case in cases:
+        padded = np.pad(case.samples, (0, -len(case.samples) % (2 * HOP)))
+        tokens, best = backend(log_mel(padded))
+        heard.append((case, " ".join(tokenizer.decode(tokens).split()), " ".join(ctc_text(best).split())))
+    for case, decoded, spelt in heard[:show]:
+        print(f"  said    {case.text}\n  decoder {decoded}\n  ctc     {spelt}")
+    table: dict[str, dict[str, float]] = {}
+    for condition in sorted({c for case in cases for c in case.conditions}):
+        chosen = [h for h in heard if condition in h[0].conditions]
+        said, decoded, spelt = [h[0].text for h in chosen], [h[1] for h in chosen], [h[2] for h in chosen]
+        table[condition] = {
+            "utterances": len(chosen),
+            "decoder_wer": round(jiwer.wer(said, decoded), 4),
+            "ctc_wer": round(jiwer.wer(said, spelt), 4),
+            "ctc_cer": round(jiwer.cer(said, spelt), 4),
+        }
+    return table
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--checkpoint", type=Path)
+    parser.add_argument("--newest", action="store_true", help="the newest weights, not their running average")
+    parser.add_argument("--onnx", type=Path, help="an exported model directory")
+    parser.add_argument("--suffix", default="_int8")
+    parser.add_argument("--tokenizer", type=Path, required=True)
+    parser.add_argument("--rows", type=Path, help="a held-out table")
+    parser.add_argument("--quick", action="store_true", help="only the table's quick rows")
+    parser.add_argument("--folder", type=Path, help="a folder of clips with a transcripts.tsv")
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--show", type=int, default=0)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    tokenizer = load_tokenizer(options.tokenizer)
+    prompt = [tokenizer.token_to_id("<|startoftranscript|>"), tokenizer.token_to_id("<|notimestamps|>")]
+    if options.onnx:
+        backend = onnx_backend(options.onnx, prompt, options.suffix)
+    else:
+        model = load_recognizer(options.checkpoint, options.tokenizer, average=not options.newest)
+        backend = torch_backend(model, prompt)
+    cases = (
+        synthetic_cases(read_rows(options.rows, quick=options.quick)) if options.rows else folder_cases(options.folder)
+    )
+    started = time.monotonic()
+    table = recognise_all(backend, cases[: options.limit], tokenizer, options.show)
+    print(json.dumps(table, indent=1), f"{time.monotonic() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
