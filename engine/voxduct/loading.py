@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from voxduct.hub import MANIFEST_NAME, ModelKind, read_manifest, resolve, verify
 from voxduct.models import VadModel
 from voxduct.onnx import synthesiser as onnx_synthesiser
@@ -47,9 +49,13 @@ class EngineOptions:
 def load_engine(options: EngineOptions, *, speaks: bool = True) -> Engine:
     """Everything a session needs; some seconds of work.
 
+    numpy's BLAS is held to one thread from here on: the scheduler runs several jobs at once, and threads that spin
+    for a small matrix product take the cores from them.
+
     Raises:
         ModelError: a model is missing, damaged, or does not fit the others.
     """
+    threadpool_limits(limits=1, user_api="blas")
     recogniser = load_recogniser(_checked(options.asr, ModelKind.ASR), _ort_options(options))
     return Engine(_load_vad(options), recogniser, load_synthesiser(options) if speaks else None)
 
