@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from voxduct.errors import ModelError
 from voxduct.onnx.code_lm import OnnxCodeLm, OnnxSpeakerEncoder, read_voice_config, read_voices
 from voxduct.tts.codes import CodeStream
 from voxduct.tts.voices import Voice, prime
+from voxduct_training.voice_generate import Sampling, Speech
 
 MODEL = Path(__file__).parents[2] / "models_onnx" / "voxduct-voice-en"
 
@@ -120,3 +122,16 @@ def test_read_voice_config_lacking_fields_raises_model_error(tmp_path: Path) -> 
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(ModelError, match="delays"):
         read_voice_config(tmp_path)
+
+
+def test_code_stream_draws_what_the_trainings_reference_loop_draws(lm: OnnxCodeLm, voices: list[Voice]) -> None:
+    config = replace(read_voice_config(MODEL), temperatures=(0.0,) * 4)
+    reference = Speech(MODEL)
+    ids = config.ids(["pau", "hh", "ax", "l", "ow", "pau"])
+    stream = CodeStream(lm, config, prime(voices[0], lm, config), ids, np.random.default_rng(0))
+    ours = []
+    while (frame := stream.next_frame()) is not None:
+        ours.append(frame.tolist())
+    how = Sampling(temperatures=(0.0,) * 4, advance_threshold=config.advance_threshold)
+    theirs = [frame.tolist() for frame in reference.frames(ids, reference.voice(voices[0].name), how)]
+    assert ours == theirs
