@@ -98,7 +98,7 @@ def test_code_stream_windows_show_the_neighbours_and_ages_count() -> None:
     windows = [tuple(phones[0].tolist()) for _, phones, _ in lm.fed]
     assert windows[:9] == [(0, 5, 6, 0)] * 9
     assert windows[9:] == [(5, 6, 0, 0)] * (len(windows) - 9)
-    assert [int(age[0]) for _, _, age in lm.fed] == [*range(9), *range(12)]
+    assert [int(age[0]) for _, _, age in lm.fed] == [*range(9), *range(9), 9, 9, 9]
 
 
 def test_code_stream_repetition_window_leaves_other_books_alone() -> None:

@@ -71,10 +71,10 @@ class CodeStream:
         )
         self._draw(step.logits[-1], now)
         self._step += 1
-        if self._end is None:
+        if self._end is None:  # the pointer rests while the delayed books are drawn to their end
             self.places.append(pointer.place)
-        if pointer.step(float(step.advance[-1])) and self._end is None:
-            self._end = self._step
+            if pointer.step(float(step.advance[-1])):
+                self._end = self._step
         complete = self._codes[:, now - self._lag].copy() if self._step > self._lag else None
         self._codes = self._codes[:, -self._kept :]
         return complete
