@@ -219,7 +219,7 @@ def run(training: Training, shards: Shards, tokenizer_folder: Path) -> None:
         now = time.monotonic()
         training.state.elapsed += now - before
         before = now
-        if training.rank == 0 and training.state.step % 50 == 0:
+        if training.rank == 0 and (training.state.step % 50 == 0 or training.state.step in (1, 10, 25)):
             report(training)
         if training.rank == 0 and now - saved > SAVE_EVERY:
             training.save()
