@@ -82,7 +82,9 @@ def encode(codec: VectorCodec, clips: list[np.ndarray], pitches: list[np.ndarray
 def prepare(codec: VectorCodec, folder: Path, index: str, out: Path, skip: float, hours: float) -> None:
     """One .npz-like torch file of utterances; encodes in batches of similar length."""
     audio = np.memmap(folder / "audio.i16", np.int16, "r")
-    lines = [json.loads(x) for x in (folder / index).read_text(encoding="utf-8").splitlines(keepends=True) if x[-1] == "\n"]
+    lines = [
+        json.loads(x) for x in (folder / index).read_text(encoding="utf-8").splitlines(keepends=True) if x[-1] == "\n"
+    ]
     begin, end = skip * 3600 * 16000, (skip + hours) * 3600 * 16000
     kept = [x for x in lines if begin <= x["at"] < end and x["at"] + x["samples"] <= len(audio)]
     track = np.load(folder / "pitch.npz")["pitch"] if (folder / "pitch.npz").exists() else np.zeros(0, np.float32)
@@ -143,7 +145,9 @@ class Rows:
         target = torch.stack([r[0] for r in rows])
         history = torch.cat([torch.full((size, 1, BOOKS), NONE), target[:, :-1]], 1)
         wrong = torch.from_numpy(self.rng.random(history.shape) < corrupt)
-        history = torch.where(wrong & (history != NONE), torch.from_numpy(self.rng.integers(0, CODES, history.shape)), history)
+        history = torch.where(
+            wrong & (history != NONE), torch.from_numpy(self.rng.integers(0, CODES, history.shape)), history
+        )
         rest = [torch.from_numpy(np.stack([r[k] for r in rows]).astype(np.int64)) for k in (1, 2, 3, 4)]
         return Batch(history, rest[0], rest[1], target, rest[2], rest[3])
 

@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 PHONES = (
-    "PAD UNK pau . aa ae ah ao aw ax ay b ch d dh eh er ey f g hh ih iy jh k l m n ng ow oy p r s sh t th uh uw v w y z zh"
+    "PAD UNK pau . aa ae ah ao aw ax ay b ch d dh eh er ey f g hh ih iy "
+    "jh k l m n ng ow oy p r s sh t th uh uw v w y z zh"
 ).split()
 PAD, UNK = 0, 1
 BOOKS, CODES = 4, 1024
@@ -29,7 +30,9 @@ PROFILES = {"full": {"width": 192, "layers": 4, "heads": 3}, "tiny": {"width": 6
 
 def rope(position: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """[B, T] -> cos, sin [B, 1, T, size/2]."""
-    rate = torch.exp(torch.arange(0, size, 2, dtype=torch.float32, device=position.device) * (-math.log(10000.0) / size))
+    rate = torch.exp(
+        torch.arange(0, size, 2, dtype=torch.float32, device=position.device) * (-math.log(10000.0) / size)
+    )
     angle = position[:, None, :, None].float() * rate
     return angle.cos(), angle.sin()
 

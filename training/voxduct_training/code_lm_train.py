@@ -7,7 +7,6 @@ random codes (exposure bias), and binary cross-entropy on the advance head. Muon
 from __future__ import annotations
 
 import argparse
-import math
 import time
 from pathlib import Path
 

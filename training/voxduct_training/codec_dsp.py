@@ -52,7 +52,7 @@ def mel_bands(count: int, fft: int) -> np.ndarray:
     bands = np.maximum(0.0, np.minimum(up, down))
     # Narrow low bands can fall between two bins: give those their nearest bin.
     for row in np.flatnonzero(bands.sum(1) < 1e-3):
-        bands[row, int(round(edges[row + 1] * fft / RATE))] = 1.0
+        bands[row, round(edges[row + 1] * fft / RATE)] = 1.0
     return bands / bands.sum(1, keepdims=True)
 
 

@@ -33,7 +33,9 @@ class SpectralLoss(nn.Module):
     def _power(self, audio: Tensor, fft: int, hop: int) -> Tensor:
         """Squared magnitudes over the FFT size, so that one floor fits every resolution."""
         window = getattr(self, f"window{fft}")
-        return torch.view_as_real(torch.stft(audio, fft, hop, window=window, return_complex=True)).square().sum(-1) / fft
+        return (
+            torch.view_as_real(torch.stft(audio, fft, hop, window=window, return_complex=True)).square().sum(-1) / fft
+        )
 
 
 def mel_distance(made: Tensor, wanted: Tensor) -> float:

@@ -150,9 +150,7 @@ class Decoder(nn.Module):
         pitch = y[:, :, 2 * (VOICED + NOISE) :].reshape(batch, -1)
         return voiced.clamp(-12, 6), noise.clamp(-12, 6), pitch.clamp(-1.2, 1.9), after
 
-    def sound(
-        self, voiced: Tensor, noise: Tensor, pitch: Tensor, states: list[Tensor]
-    ) -> tuple[Tensor, list[Tensor]]:
+    def sound(self, voiced: Tensor, noise: Tensor, pitch: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Envelopes and pitch -> audio [B, 1, N*320]; states: three of the source, frame number, overlap tail."""
         source, after = self.source(pitch, states[:3])
         level = (voiced @ self.voiced_points).exp()

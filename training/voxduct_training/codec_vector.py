@@ -63,9 +63,7 @@ class Analyser(nn.Module):
         features, first = encoder.features(audio, states[0])
         x, blocks = encoder.stack(encoder.enter(features).transpose(1, 2), states[1 : self.depth])
         # Through its own quantizer: the network's decoder knows no other latents.
-        latents = self.net.quantizer.decode(
-            self.net.quantizer.encode(encoder.leave(encoder.norm(x.transpose(1, 2))))
-        )
+        latents = self.net.quantizer.decode(self.net.quantizer.encode(encoder.leave(encoder.norm(x.transpose(1, 2)))))
         voiced, noise, pitch, rest = decoder.steer(latents, states[self.depth :])
         batch = audio.shape[0]
         mel = features[:, :, : 2 * MELS].reshape(batch, -1, MELS) * 4.0  # Features scales its logarithm by 1/4
@@ -145,7 +143,8 @@ class Synthesis(nn.Module):
         peak = shape.amax(2, keepdim=True)
         smooth, shape = torch.maximum(shape, peak - 5.0), torch.maximum(shape, peak - 6.5)
         voicing = (x[:, :, CEPSTRA + 1 :] / BAND_WEIGHT).clamp(-0.99, 0.99) @ self.bands
-        # tanh(r/2) -> odds e^(3r): the analysis, trained on spectra, leaves more hiss between harmonics than the ear likes.
+        # tanh(r/2) -> odds e^(3r): the analysis, trained on spectra, leaves more hiss between harmonics than
+        # the ear likes.
         up, down = (1 + voicing).pow(3), (1 - voicing).pow(3)
         loud = shape + self.level[0] + 0.5 * (up / (up + down)).log()
         hiss = (shape + self.level[1] + 0.5 * (down / (up + down)).log()).exp()

@@ -35,7 +35,9 @@ def held_out(data: Path, count: int, seed: int = 11) -> list[str]:
 
 def phones_of(text: str) -> tuple[list[str], float]:
     """flite's phones and its duration of a text."""
-    done = subprocess.run(["flite", "-voice", "slt", "-psdur", "-t", " " + text, "-o", "none"], capture_output=True, text=True)
+    done = subprocess.run(
+        ["flite", "-voice", "slt", "-psdur", "-t", " " + text, "-o", "none"], capture_output=True, text=True
+    )
     pairs = [p.rsplit(":", 1) for p in done.stdout.split()]
     return [p for p, _ in pairs], float(pairs[-1][1])
 
@@ -73,7 +75,10 @@ def main() -> None:
     (given.out / "texts.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines), encoding="utf-8")
     ratio = np.array([x["seconds"] / x["flite"] for x in lines])
     factor = sum(x["compute"] for x in lines) / sum(x["seconds"] for x in lines)
-    print(f"{len(lines)} clips, length against flite {ratio.min():.2f}..{np.median(ratio):.2f}..{ratio.max():.2f}, lm {factor:.2f} RTF")
+    print(
+        f"{len(lines)} clips, length against flite {ratio.min():.2f}..{np.median(ratio):.2f}..{ratio.max():.2f}, "
+        f"lm {factor:.2f} RTF"
+    )
 
 
 if __name__ == "__main__":

@@ -42,9 +42,8 @@ def prompt(pool: list[Utterance], low: int = 90, high: int = 135) -> Utterance:
 
 @torch.no_grad()
 def speaker_vector(model: CodeLm, pool: list[Utterance], count: int = 32) -> np.ndarray:
-    found = []
-    for one in pool[:: max(1, len(pool) // count)][:count]:
-        found.append(model.speaker_encoder(torch.from_numpy(one.codes.astype(np.int64))[None])[0].numpy())
+    chosen = pool[:: max(1, len(pool) // count)][:count]
+    found = [model.speaker_encoder(torch.from_numpy(one.codes.astype(np.int64))[None])[0].numpy() for one in chosen]
     mean = np.mean(found, 0)
     return mean / np.sqrt((mean**2).mean())
 
@@ -52,9 +51,8 @@ def speaker_vector(model: CodeLm, pool: list[Utterance], count: int = 32) -> np.
 def respeak(folder: Path, ids: list[int], voice: Voice) -> Voice:
     """The same words said by the model: codes of ours instead of codes of a clip."""
     speech = Speech(folder)
-    drawn, places = [], []
-    for frame in speech.frames(ids, voice, Sampling(), seed=1, places=places):
-        drawn.append(frame)
+    places: list[int] = []
+    drawn = list(speech.frames(ids, voice, Sampling(), seed=1, places=places))
     codes = np.stack(drawn, 1)
     return Voice(voice.speaker, codes, np.array([ids[p] for p in places[: codes.shape[1]]]))
 
@@ -83,7 +81,9 @@ def main() -> None:
     utterances = [u for path in given.codes for u in load(path)]
     by_voice = {n: [u for u in utterances if u.speaker == n] for n in DESCRIPTIONS}
     names = [n for n, pool in by_voice.items() if len(pool) >= 4]
-    settings = config(model, durations(utterances), [{"name": n, "description": DESCRIPTIONS[n]} for n in names], given.default)
+    settings = config(
+        model, durations(utterances), [{"name": n, "description": DESCRIPTIONS[n]} for n in names], given.default
+    )
     export(model, given.folder, settings, given.version)
     for stale in (given.folder / "voices").glob("*.npz"):
         stale.unlink()
