@@ -69,7 +69,7 @@ def write_graph(graph: nn.Module, path: Path, example: Tensor, names: tuple[str,
 
 def write_manifest(folder: Path, name: str, kind: str, version: str) -> None:
     """manifest.json with the hash of every file beside it."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "manifest.json")
+    files = sorted(p for p in folder.rglob("*") if p.suffix in (".onnx", ".npz") or p.name == "config.json")
     hashes = {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
     manifest = {"name": name, "kind": kind, "version": version, "license": "Apache-2.0", "files": hashes}
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
