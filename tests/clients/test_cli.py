@@ -183,7 +183,7 @@ async def test_cli_mic_overflow_is_counted_and_reported(tmp_path: Path) -> None:
 
 async def test_cli_mic_that_outruns_the_program_loses_blocks_and_says_so(tmp_path: Path) -> None:
     async with FakeServer() as server:
-        result = await hear(server, tmp_path, samples=4410, blocks=3000)
+        result = await hear(server, tmp_path, samples=4410, blocks=3000, burst=True)
     assert result.code == 0
     assert "blocks of sound were lost" in result.err
 

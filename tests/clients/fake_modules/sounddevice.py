@@ -45,7 +45,10 @@ class InputStream:
             json.dump({"channels": channels, **settings}, log)
 
     def start(self) -> None:
-        threading.Thread(target=self._run, daemon=True).start()
+        if SOUND.get("burst"):  # everything before the program can take a single block
+            self._run()
+        else:
+            threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
         value = 0
