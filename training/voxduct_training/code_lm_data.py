@@ -18,8 +18,8 @@ from torch import Tensor
 
 from .code_lm_model import AGES, BOOKS, CODES, NONE, PAD, PHONES, UNK, delayed
 from .codec_dsp import FRAME, HOP
-from .codec_model import DELAY, PROFILES
-from .codec_vector import VectorCodec
+from .codec_model import DELAY
+from .codec_shipped import ShippedCodec, at_tempo
 
 LEAD, TAIL = 1200, 4000  # samples of silence kept before and after an utterance
 IDS = {phone: number for number, phone in enumerate(PHONES)}
@@ -64,8 +64,7 @@ def places(phones: list[tuple[str, int]], frames: int) -> np.ndarray | None:
     return np.searchsorted(ends, np.arange(frames), side="right")
 
 
-@torch.no_grad()
-def encode(codec: VectorCodec, clips: list[np.ndarray], pitches: list[np.ndarray]) -> list[np.ndarray]:
+def encode(codec: ShippedCodec, clips: list[np.ndarray], pitches: list[np.ndarray], stretch: float) -> list[np.ndarray]:
     """int16 clips and their pitch tracks -> codes [4, N] each, with the frame appended that flushes the delay."""
     counts = [len(c) // FRAME + 1 for c in clips]
     batch = np.zeros((len(clips), 1, max(counts) * FRAME), np.float32)
@@ -75,17 +74,19 @@ def encode(codec: VectorCodec, clips: list[np.ndarray], pitches: list[np.ndarray
         batch[row, 0, :size] = clip[:size] / 32768
         track = pitches[row][: pitch.shape[1]]
         pitch[row, : len(track)] = track
-    codes = codec.encode(torch.from_numpy(batch), torch.from_numpy(pitch)).numpy().astype(np.int16)
-    return [codes[row, :, :count] for row, count in enumerate(counts)]
+    vectors = [found[:count] for found, count in zip(codec.analyse(batch, pitch), counts, strict=True)]
+    return [codec.quantise(v if stretch == 1 else at_tempo(v, stretch)) for v in vectors]
 
 
-def prepare(codec: VectorCodec, folder: Path, index: str, out: Path, skip: float, hours: float) -> None:
+def prepare(codec: ShippedCodec, folder: Path, out: Path, given: argparse.Namespace) -> None:
     """One .npz-like torch file of utterances; encodes in batches of similar length."""
     audio = np.memmap(folder / "audio.i16", np.int16, "r")
     lines = [
-        json.loads(x) for x in (folder / index).read_text(encoding="utf-8").splitlines(keepends=True) if x[-1] == "\n"
+        json.loads(x)
+        for x in (folder / given.index).read_text(encoding="utf-8").splitlines(keepends=True)
+        if x[-1] == "\n"
     ]
-    begin, end = skip * 3600 * 16000, (skip + hours) * 3600 * 16000
+    begin, end = given.skip * 3600 * 16000, (given.skip + given.hours) * 3600 * 16000
     kept = [x for x in lines if begin <= x["at"] < end and x["at"] + x["samples"] <= len(audio)]
     track = np.load(folder / "pitch.npz")["pitch"] if (folder / "pitch.npz").exists() else np.zeros(0, np.float32)
     kept.sort(key=lambda x: x["samples"])
@@ -95,9 +96,9 @@ def prepare(codec: VectorCodec, folder: Path, index: str, out: Path, skip: float
         trimmed = [trim(x, np.asarray(audio[x["at"] : x["at"] + x["samples"]])) for x in group]
         places_in_file = [(x["at"] + start) // HOP for x, (_, _, start) in zip(group, trimmed, strict=True)]
         pitches = [track[p : p + len(c) // HOP + 2] for p, (c, _, _) in zip(places_in_file, trimmed, strict=True)]
-        found = encode(codec, [c for c, _, _ in trimmed], pitches)
+        found = encode(codec, [c for c, _, _ in trimmed], pitches, given.stretch)
         for line, (_, phones, _), codes in zip(group, trimmed, found, strict=True):
-            where = places(phones, codes.shape[1])
+            where = places([(p, int(end * given.stretch)) for p, end in phones], codes.shape[1])
             if where is not None:
                 ids = [IDS[n] for n in names(phones, line["text"])]
                 made.append((line["speaker"], line["text"], codes, where.astype(np.int16), np.array(ids, np.int16)))
@@ -208,18 +209,16 @@ def durations(utterances: list[Utterance]) -> dict[str, dict[str, float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("codec", type=Path)
+    parser.add_argument("codec", type=Path, help="an exported codec folder")
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--index", default="index.jsonl")
     parser.add_argument("--hours", type=float, default=99)
     parser.add_argument("--skip", type=float, default=0, help="hours to leave out at the start")
-    parser.add_argument("--profile", choices=sorted(PROFILES), default="full")
+    parser.add_argument("--stretch", type=float, default=1.0, help="speak this many times as slowly, at the same pitch")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    codec = VectorCodec(given.profile)
-    codec.load_state_dict(torch.load(given.codec, weights_only=True)["codec"])
-    prepare(codec.eval(), given.folder, given.index, given.out, given.skip, given.hours)
+    prepare(ShippedCodec(given.codec), given.folder, given.out, given)
 
 
 if __name__ == "__main__":

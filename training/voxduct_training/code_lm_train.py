@@ -12,10 +12,12 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import Tensor
 
 from .code_lm_data import Batch, Rows, Utterance, load
 from .code_lm_model import CONTEXT, NONE, PROFILES, CodeLm
+from .codec_shipped import ShippedCodec, Vectors
 from .muon import Muon
 from .voice_texts import is_held_out, key
 
@@ -53,10 +55,10 @@ def evaluate(model: CodeLm, rows: Rows, batches: int = 6) -> str:
 
 
 @torch.no_grad()
-def start_from(model: CodeLm, codec: dict[str, Tensor]) -> None:
+def start_from(model: CodeLm, books: list[Vectors]) -> None:
     """Codes that sound alike start alike: embeddings and output rows are projections of the codec's code vectors."""
-    for book in range(len(BOOK_WEIGHTS)):
-        codes = codec["books.codes"][book] - codec["books.codes"][book].mean(0)
+    for book, vectors in enumerate(books):
+        codes = torch.from_numpy(vectors - vectors.mean(0))
         codes = codes / (codes.std(0) + 0.3 * codes.std())
         for table, scale in ((model.codes[book], 0.3), (model.speaker_encoder.tables[book], 1.0)):
             mixed = codes @ torch.randn(codes.shape[1], table.embedding_dim)
@@ -86,7 +88,9 @@ def optimizers(model: CodeLm, rate: float) -> list[torch.optim.Optimizer]:
     return [muon, torch.optim.AdamW(rest, rate, betas=(0.9, 0.98), weight_decay=0.01)]
 
 
-def train(model: CodeLm, rows: Rows, held: Rows, path: Path, minutes: float, rate: float, batch: int) -> None:
+def train(
+    model: CodeLm, rows: Rows, held: Rows, path: Path, minutes: float, rate: float, batch: int, bf16: bool
+) -> None:
     chosen = optimizers(model, rate)
     spent, step = 0.0, 0
     if path.exists():
@@ -102,13 +106,15 @@ def train(model: CodeLm, rows: Rows, held: Rows, path: Path, minutes: float, rat
             for group in optimizer.param_groups:
                 # Flat, then down to nothing over the second half: half-way checkpoints stay useful.
                 group["lr"] = rate * min(1.0, (step + 1) / 40) * min(1.0, 2.0 * (1.0 - part) + 0.02)
-        code, move, plain = losses(model, rows.batch(batch))
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            code, move, plain = losses(model, rows.batch(batch))
         for optimizer in chosen:
             optimizer.zero_grad()
         (code + 0.5 * move).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer in chosen:
-            optimizer.step()
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            for optimizer in chosen:
+                optimizer.step()
         step += 1
         mean = plain[0] if not mean else 0.95 * mean + 0.05 * plain[0]
         if spent - shown > 60:
@@ -142,7 +148,9 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--batch", type=int, default=3)
     parser.add_argument("--steps", type=int, default=CONTEXT)
-    parser.add_argument("--codec", type=Path, help="start embeddings and heads from this codec's code vectors")
+    parser.add_argument("--codec", type=Path, help="start embeddings and heads from this codec folder's code vectors")
+    parser.add_argument("--start", type=Path, help="weights to begin with: training.safetensors of an exported voice")
+    parser.add_argument("--bf16", action="store_true", help="for processors that multiply bf16 (avx512_bf16, amx_bf16)")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--profile", choices=sorted(PROFILES), default="full")
     given = parser.parse_args()
@@ -153,8 +161,10 @@ def main() -> None:
     held = Rows(held_part, VOICES, given.steps, seed=0)
     model = CodeLm(**PROFILES[given.profile])
     if given.codec:
-        start_from(model, torch.load(given.codec, weights_only=True)["codec"])
-    train(model, rows, held, given.checkpoint, given.minutes, given.rate, given.batch)
+        start_from(model, ShippedCodec(given.codec).books)
+    if given.start:
+        model.load_state_dict({name: value.float() for name, value in load_file(given.start).items()})
+    train(model, rows, held, given.checkpoint, given.minutes, given.rate, given.batch, given.bf16)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from voxduct_training.texts import Sentence, sentences, shortened, split_of
 
 DATA = Path(os.environ.get("VOXDUCT_DATA", Path(__file__).parents[3] / "shared" / "data"))
 LESSONS = ((0, 0.5, 4), (1, 0.8, 4), (2, 1.0, 8), (3, 1.5, 8))  # shard, hours, longest in words
-MIXTURE = (0.84, 0.15, 0.01)  # espeak-ng, flite, festival; the voice's own flite corpus brings flite to its share
+MIXTURE = (0.60, 0.38, 0.02)  # espeak-ng, flite, festival; the voice's own flite corpus brings more flite
 LATER_HOURS, FASTEST_CLIP = 2.0, 26.0  # hours a shard; characters a second
 FULL_LESSONS = 6.0  # hours from which on the lessons are worth their full length
 
@@ -84,10 +84,10 @@ def _speak_numbered(item: tuple[int, Job]) -> tuple[int, tuple[Job, NDArray[np.i
     return item[0], speak(item[1])
 
 
-def write_synthetic(out: Path, data: Path, hours: float, processes: int, seed: int = 1) -> None:
-    """Synthesise the shards that are missing until `hours` are written."""
+def write_synthetic(out: Path, data: Path, hours: float, processes: int, seed: int, first: int = 0) -> None:
+    """Synthesise the shards from `first` on that are missing until `hours` are written."""
     writer, current = None, -1
-    finished = frozenset(int(path.stem[-3:]) for path in out.glob("train-*.jsonl"))
+    finished = frozenset(int(path.stem[-3:]) for path in out.glob("train-*.jsonl")) | frozenset(range(first))
     total = sum(path.stat().st_size // 2 for path in out.glob("train-*.i16"))
     with get_context("spawn").Pool(processes) as pool:
         for shard, spoken in pool.imap(_speak_numbered, jobs(data, seed, hours, finished), chunksize=16):
@@ -112,9 +112,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--hours", type=float, default=12)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--first", type=int, default=0, help="leave out the shards before this one (4: the short lessons)"
+    )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    write_synthetic(options.out, options.data, options.hours, options.processes)
+    write_synthetic(options.out, options.data, options.hours, options.processes, options.seed, options.first)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Queries, keys and values are orthogonalised head by head, which is cheaper and lets heads learn at their
 own pace.  The iteration runs on Gram matrices, so that a wide feed-forward matrix costs no more than a square one.
 Coefficients: Polar Express (Amsel et al., 2025).  Where several processes train together, each
-orthogonalises its share of the matrices and the updates are summed.
+orthogonalises its share of the matrices and the updates are summed. Under autocast the iteration computes in bf16.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ POLAR_EXPRESS = (
 def orthogonalise(matrices: Tensor) -> Tensor:
     """Bring every singular value of [count, rows <= columns] near one."""
     scale = matrices.flatten(1).norm(dim=1)[:, None, None] * 1.02 + 1e-12
+    if torch.is_autocast_enabled("cpu"):
+        return _orthogonalise_bf16((matrices / scale).bfloat16()).float()
     matrices = matrices / scale
     gram = matrices @ matrices.mT
     eye = torch.eye(gram.shape[-1])
@@ -36,6 +38,14 @@ def orthogonalise(matrices: Tensor) -> Tensor:
             gram = step @ gram @ step
     assert total is not None
     return total @ matrices
+
+
+def _orthogonalise_bf16(matrices: Tensor) -> Tensor:
+    """On the matrices themselves: rounding errors of a Gram matrix in bf16 grow to singular values of thirty."""
+    for a, b, c in POLAR_EXPRESS:
+        gram = matrices @ matrices.mT
+        matrices = torch.baddbmm(matrices, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), matrices, beta=a)
+    return matrices
 
 
 class Muon(torch.optim.Optimizer):

@@ -3,6 +3,9 @@
 Everything that changes over the training (learning rate, utterance length, batch size, augmentation) follows
 the fraction of the budget spent, so a slower machine gets a shorter training of the same form.
 
+A training may also go on from an exported model (`--start`), with the curriculum entered where that model has left it
+(`--enter`).
+
 Each process computes with one thread: on a busy machine, processes that meet once a step lose far less time
 than threads that meet at every matrix product.
 """
@@ -12,7 +15,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ from voxduct_training.batches import IGNORED, Batch, Lesson, Shards, stream
 from voxduct_training.muon import Muon
 from voxduct_training.recognizer import Recognizer, Shape
 from voxduct_training.tokenizer import load_tokenizer
+from voxduct_training.whisper_weights import from_folder
 
 MATRIX_RATE, OTHER_RATE, WARM_UP = 3e-3, 1.5e-3, 150
 CTC_WEIGHT, MIDDLE_WEIGHT, TOKEN_WEIGHT, GUIDE_WEIGHT = 0.35, 0.15, 0.5, 0.3
@@ -125,14 +129,29 @@ def guide_loss(looks: Tensor, windows: Tensor) -> Tensor:
     return -(mass.log().mean(1) * known).sum() / known.sum().clamp_min(1)
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How long a run is and how it computes."""
+
+    seconds: float
+    enter: float = 0.0  # fraction of the curriculum that the first weights have behind them
+    rate: float = 1.0  # times the learning rates above
+    batch: float = 1.0  # times the lesson's seconds of audio in each process's step
+    bf16: bool = False
+
+    def lesson(self, progress: float) -> Lesson:
+        """The lesson at a fraction of this run."""
+        found = lesson_at(self.enter + (1 - self.enter) * progress)
+        return replace(found, batch=found.batch * self.batch)
+
+
 class Training:
     """A model, its optimisers and its place on disk."""
 
-    def __init__(self, folder: Path, vocabulary: int, seconds: float) -> None:
-        torch.manual_seed(0)
+    def __init__(self, folder: Path, model: Recognizer, plan: Plan) -> None:
         self.path = folder / "last.pt"
-        self.seconds = seconds
-        self.model = Recognizer(Shape(vocabulary))
+        self.plan = plan
+        self.model = model
         self.average: dict[str, Tensor] = {}
         self.optimisers = optimisers(self.model)
         self.gradients = flat_gradients(self.model)
@@ -163,19 +182,21 @@ class Training:
     @property
     def progress(self) -> float:
         """The fraction of the budget that is spent."""
-        return self.state.elapsed / self.seconds
+        return self.state.elapsed / self.plan.seconds
 
     def step(self, batch: Batch) -> None:
         """One update."""
-        share = rate_at(self.progress, self.state.step)
+        share = self.plan.rate * rate_at(self.progress, self.state.step)
         for optimiser, rate in zip(self.optimisers, (MATRIX_RATE, OTHER_RATE), strict=True):
             for group in optimiser.param_groups:
                 group["lr"] = rate * share
-        loss, parts = losses_of(self.model, batch)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.plan.bf16):
+            loss, parts = losses_of(self.model, batch)
         loss.backward()  # type: ignore[no-untyped-call]
         heard = self._agree(batch.seconds)
-        for optimiser in self.optimisers:
-            optimiser.step()
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.plan.bf16):
+            for optimiser in self.optimisers:
+                optimiser.step()
         self.gradients.zero_()
         self.state.step += 1
         self.state.heard += heard
@@ -211,7 +232,7 @@ def run(training: Training, shards: Shards, tokenizer_folder: Path) -> None:
     """Train until the budget is spent."""
     tokenizer = load_tokenizer(tokenizer_folder)
     batches = stream(
-        shards, tokenizer, lambda: lesson_at(training.progress), seed=2 * training.state.step + training.rank
+        shards, tokenizer, lambda: training.plan.lesson(training.progress), seed=2 * training.state.step + training.rank
     )
     before, saved = time.monotonic(), time.monotonic()
     while training.progress < 1:
@@ -237,7 +258,7 @@ def report(training: Training) -> None:
     clock = time.strftime("%H:%M:%S")
     print(
         f"{clock} step {state.step} {state.elapsed / 60:.1f} min {state.heard / 3600:.2f} h {speed:.0f}x {parts}"
-        f" rate {MATRIX_RATE * rate_at(training.progress, state.step):.1e}",
+        f" rate {MATRIX_RATE * training.plan.rate * rate_at(training.progress, state.step):.1e}",
         flush=True,
     )
 
@@ -251,8 +272,11 @@ def work(rank: int, options: argparse.Namespace) -> None:
     shards = Shards(options.shards, "[nt]*-*.jsonl")
     while shards.refresh() < 1:
         time.sleep(2)
-    vocabulary = load_tokenizer(options.tokenizer).get_vocab_size()
-    run(Training(options.folder, vocabulary, options.minutes * 60), shards, options.tokenizer)
+    torch.manual_seed(0)
+    shape = Shape(load_tokenizer(options.tokenizer).get_vocab_size())
+    model = from_folder(options.start) if options.start else Recognizer(shape)
+    plan = Plan(options.minutes * 60, options.enter, options.rate, options.batch, options.bf16)
+    run(Training(options.folder, model, plan), shards, options.tokenizer)
 
 
 def main() -> None:
@@ -262,6 +286,11 @@ def main() -> None:
     parser.add_argument("--shards", type=Path, required=True)
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=90)
+    parser.add_argument("--start", type=Path, help="an exported model directory whose weights are the first ones")
+    parser.add_argument("--enter", type=float, default=0.0, help="where in the curriculum (0 to 1) to begin")
+    parser.add_argument("--rate", type=float, default=1.0, help="times the usual learning rates")
+    parser.add_argument("--batch", type=float, default=1.0, help="times the usual audio in a step of each process")
+    parser.add_argument("--bf16", action="store_true", help="for processors that multiply bf16 (avx512_bf16, amx_bf16)")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--rank", type=int, help="be this one of the processes; without it, all of them are started")
     options = parser.parse_args()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import GenerationConfig, WhisperConfig, WhisperForConditionalGeneration
 
-from voxduct_training.recognizer import Layer, Recognizer
+from voxduct_training.recognizer import Layer, Recognizer, Shape
 from voxduct_training.tokenizer import CHARACTERS, SPECIALS
 
 FIRST_SPECIAL = 706  # id of <|endoftext|>: 256 bytes and 450 merges come before it
@@ -115,3 +118,54 @@ def to_whisper(model: Recognizer) -> WhisperForConditionalGeneration:
     whisper: Any = WhisperForConditionalGeneration(whisper_config(model))
     whisper.load_state_dict({name: value.detach() for name, value in weights.items()})
     return whisper.eval()  # type: ignore[no-any-return]
+
+
+def _load_module(module: nn.Module, name: str, source: dict[str, Tensor]) -> None:
+    module.load_state_dict({key: source[f"{name}.{key}"] for key in module.state_dict()})
+
+
+def _load_joint(module: nn.Linear, name: str, parts: str, source: dict[str, Tensor]) -> None:
+    """Fuse the projections named by the letters of `parts`; Whisper's keys have no bias."""
+    names = [f"{name}.{part}_proj" for part in parts]
+    weights = [source[f"{n}.weight"] for n in names]
+    biases = [source.get(f"{n}.bias", torch.zeros(len(w))) for n, w in zip(names, weights, strict=True)]
+    module.load_state_dict({"weight": torch.cat(weights), "bias": torch.cat(biases)})
+
+
+def _load_layer(layer: Layer, name: str, source: dict[str, Tensor]) -> None:
+    _load_joint(layer.attention.joint, f"{name}.self_attn", "qkv", source)
+    _load_module(layer.attention.out, f"{name}.self_attn.out_proj", source)
+    _load_module(layer.norm, f"{name}.self_attn_layer_norm", source)
+    if layer.cross is not None and layer.cross.query is not None and layer.cross_norm is not None:
+        _load_module(layer.cross.query, f"{name}.encoder_attn.q_proj", source)
+        _load_joint(layer.cross.joint, f"{name}.encoder_attn", "kv", source)
+        _load_module(layer.cross.out, f"{name}.encoder_attn.out_proj", source)
+        _load_module(layer.cross_norm, f"{name}.encoder_attn_layer_norm", source)
+    _load_module(layer.feed_norm, f"{name}.final_layer_norm", source)
+    _load_module(layer.widen, f"{name}.fc1", source)
+    _load_module(layer.narrow, f"{name}.fc2", source)
+
+
+def from_folder(folder: Path) -> Recognizer:
+    """The network of an exported model directory (`to_whisper` undone), to train on from it.
+
+    Needs `model.safetensors` and `ctc_heads.safetensors`; both are stored in half precision.
+    """
+    config = WhisperConfig.from_pretrained(folder)
+    source = {name: value.float() for name, value in load_file(folder / "model.safetensors").items()}
+    heads = {name: value.float() for name, value in load_file(folder / "ctc_heads.safetensors").items()}
+    shape = Shape(config.vocab_size, config.d_model, config.encoder_attention_heads, config.encoder_layers)
+    model = Recognizer(shape)
+    _load_module(model.conv1, "model.encoder.conv1", source)
+    _load_module(model.conv2, "model.encoder.conv2", source)
+    _load_module(model.encoder_norm, "model.encoder.layer_norm", source)
+    _load_module(model.decoder_norm, "model.decoder.layer_norm", source)
+    _load_module(model.embedding, "model.decoder.embed_tokens", source)
+    _load_module(model.characters, "characters", heads)
+    _load_module(model.middle_characters, "middle_characters", heads)
+    with torch.no_grad():
+        model.token_positions.copy_(source["model.decoder.embed_positions.weight"])
+    for side, layers in (("encoder", model.encoder), ("decoder", model.decoder)):
+        for number, layer in enumerate(layers):
+            _load_layer(layer, f"model.{side}.layers.{number}", source)  # type: ignore[arg-type]
+    return model
