@@ -6,9 +6,14 @@
     │   ├── MessageError       a message that is not in the protocol, or out of order
     │   ├── TextError          text that cannot be spoken (empty, too long)
     │   ├── VoiceError         no voice of that name
+    │   ├── UnknownModelError  no model, file or precision of that name
     │   └── LimitError         a limit of the server was reached
     └── ServerError            our fault, or the machine's
+        ├── ExtraError         an optional part of Voxduct is not installed
         ├── ModelError         a model's files are missing, corrupt or not what they claim to be
+        │   ├── HubError       a hub cannot be reached, refuses, or broke off; what came is kept
+        │   ├── ChecksumError  a file is not what its checksum says; it was removed
+        │   └── DiskFullError  the disk has no room for a model
         ├── InferenceError     a model failed while running; fails one utterance, never a session
         └── OverloadError      the machine cannot take more work now
 
@@ -66,6 +71,12 @@ class VoiceError(ClientError):
     code = "unknown_voice"
 
 
+class UnknownModelError(ClientError):
+    """A model, a file of it, or a precision that is not there under that name."""
+
+    code = "unknown_model"
+
+
 class LimitError(ClientError):
     """A limit that the server states in `ready` was exceeded."""
 
@@ -78,10 +89,34 @@ class ServerError(VoxductError):
     code = "internal"
 
 
+class ExtraError(ServerError):
+    """An optional part of Voxduct is not installed; the message names the `pip install` that brings it."""
+
+    code = "extra_missing"
+
+
 class ModelError(ServerError):
     """A model's files are missing, corrupt, or not what their manifest says."""
 
     code = "bad_model"
+
+
+class HubError(ModelError):
+    """A hub cannot be reached, refuses, or broke off. What came so far is kept: asking again goes on from there."""
+
+    code = "hub_failed"
+
+
+class ChecksumError(ModelError):
+    """A file came, but is not what the hub says it is. It was removed, never used."""
+
+    code = "bad_checksum"
+
+
+class DiskFullError(ModelError):
+    """The disk has no room for a model; the message says how much is needed and where."""
+
+    code = "disk_full"
 
 
 class InferenceError(ServerError):
