@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
 from voxduct.hub import MANIFEST_NAME, ModelKind, read_manifest, resolve, verify
+from voxduct.hub.catalogue import LocalModel
+from voxduct.hub.client import HubClient
+from voxduct.hub.pull import ensure
+from voxduct.hub.reference import HubModel
 from voxduct.models import VadModel
 from voxduct.onnx import synthesiser as onnx_synthesiser
 from voxduct.onnx.codec import OnnxCodec
@@ -16,8 +20,11 @@ from voxduct.onnx.runtime import OrtOptions, Provider
 from voxduct.onnx.silero import SileroVad
 from voxduct.onnx.webrtc import WebrtcVad
 from voxduct.onnx.whisper import load_recogniser
+from voxduct.onnx.whisper_layout import choose_files
 from voxduct.session import Engine
 from voxduct.tts.stream import Synthesiser
+
+logger = logging.getLogger(__name__)
 
 
 class VadKind(StrEnum):
@@ -32,6 +39,9 @@ class Device(StrEnum):
 
     CPU = "cpu"
     CUDA = "cuda"
+
+
+PRECISIONS = {Device.CPU: None, Device.CUDA: "fp16"}  # what a device runs best, where the user named none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,27 +62,31 @@ def load_engine(options: EngineOptions, *, speaks: bool = True) -> Engine:
     numpy's BLAS is held to one thread from here on: the scheduler runs several jobs at once, and threads that spin
     for a small matrix product take the cores from them.
 
+    A recogniser that is on a hub is pulled first, unless it was before.
+
     Raises:
-        ModelError: a model is missing, damaged, or does not fit the others.
+        UnknownModelError: no model of that name.
+        ModelError: a model is missing, damaged, cannot be pulled, or does not fit the others.
     """
     threadpool_limits(limits=1, user_api="blas")
-    recogniser = load_recogniser(_checked(options.asr, ModelKind.ASR), _ort_options(options))
+    asr = locate(options.asr, ModelKind.ASR, options.device)
+    recogniser = load_recogniser(asr.folder, _ort_options(options), precision=asr.precision)
     return Engine(_load_vad(options), recogniser, load_synthesiser(options) if speaks else None)
 
 
 def load_synthesiser(options: EngineOptions) -> Synthesiser:
     """The speaking half alone; raises ModelError as `load_engine` does."""
     return onnx_synthesiser.load_synthesiser(
-        _checked(options.tts, ModelKind.CODEC_LM),
-        _checked(None, ModelKind.CODEC),
-        _checked(None, ModelKind.G2P),
+        locate(options.tts, ModelKind.CODEC_LM).folder,
+        locate(None, ModelKind.CODEC).folder,
+        locate(None, ModelKind.G2P).folder,
         _ort_options(options),
     )
 
 
 def load_codec(options: EngineOptions) -> OnnxCodec:
     """The codec alone; raises ModelError as `load_engine` does."""
-    return OnnxCodec(_checked(None, ModelKind.CODEC), _ort_options(options))
+    return OnnxCodec(locate(None, ModelKind.CODEC).folder, _ort_options(options))
 
 
 def _load_vad(options: EngineOptions) -> VadModel:
@@ -87,9 +101,19 @@ def _ort_options(options: EngineOptions) -> OrtOptions:
     return OrtOptions(provider=Provider(options.device.value), intra_op_threads=options.threads)
 
 
-def _checked(model: str | None, kind: ModelKind) -> Path:
-    """The model's folder; its files are compared with its manifest, where it has one."""
-    folder = resolve(model, kind)
-    if (folder / MANIFEST_NAME).is_file():
-        verify(read_manifest(folder))
-    return folder
+def locate(model: str | None, kind: ModelKind, device: Device = Device.CPU) -> LocalModel:
+    """The model's folder and the precision to load; its files are compared with its manifest, where it has one.
+
+    Raises as `load_engine` does.
+    """
+    place = resolve(model, kind)
+    precision = place.precision or PRECISIONS[device]
+    match place:
+        case HubModel():
+            wanted = replace(place, precision=precision)
+            place = LocalModel(ensure(wanted, choose_files, HubClient(), logger.info).folder, precision)
+        case LocalModel():
+            place = replace(place, precision=precision)
+    if (place.folder / MANIFEST_NAME).is_file():
+        verify(read_manifest(place.folder))
+    return place

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from voxduct.errors import ModelError
+from voxduct.errors import ModelError, UnknownModelError
 from voxduct.hub import Manifest, catalogue, read_manifest, verify
+from voxduct.hub.catalogue import LocalModel
+from voxduct.hub.reference import HubModel
 
 
 def write_model(folder: Path, name: str = "tiny", files: dict[str, bytes] | None = None) -> Path:
@@ -71,25 +73,61 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_default_is_the_embedded_model(models: Path) -> None:
-    assert catalogue.resolve(None, catalogue.ModelKind.ASR) == models / "voxduct-tiny-en"
-    assert catalogue.resolve("default", catalogue.ModelKind.ASR) == models / "voxduct-tiny-en"
-    assert catalogue.resolve("voxduct-tiny-en", catalogue.ModelKind.ASR) == models / "voxduct-tiny-en"
+    for name in (None, "default", "voxduct-tiny-en"):
+        assert catalogue.resolve(name, catalogue.ModelKind.ASR) == LocalModel(models / "voxduct-tiny-en")
 
 
 def test_folder_is_a_model_too(models: Path, tmp_path: Path) -> None:
     other = tmp_path / "elsewhere"
     other.mkdir()
-    assert catalogue.resolve(str(other), catalogue.ModelKind.ASR) == other
+    assert catalogue.resolve(str(other), catalogue.ModelKind.ASR) == LocalModel(other)
+    assert catalogue.resolve(f"{other}:fp16", catalogue.ModelKind.ASR) == LocalModel(other, "fp16")
 
 
 def test_unknown_model_lists_the_known_ones(models: Path) -> None:
-    with pytest.raises(ModelError, match=r"neither a folder nor an embedded asr model \(those: voxduct-tiny-en\)"):
+    expected = r"neither a folder nor an embedded asr model \(those: voxduct-tiny-en\) nor an alias .* nor owner/name"
+    with pytest.raises(UnknownModelError, match=expected):
         catalogue.resolve("nonsense", catalogue.ModelKind.ASR)
 
 
 def test_missing_default_says_where_it_should_be(models: Path) -> None:
     with pytest.raises(ModelError, match=r"voxduct-codec-16k is not in .*install voxduct again"):
         catalogue.resolve(None, catalogue.ModelKind.CODEC)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("whisper-base", HubModel("onnx-community/whisper-base_timestamped")),
+        ("small.en", HubModel("onnx-community/whisper-small.en_timestamped")),
+        ("large-v3-turbo:fp16", HubModel("onnx-community/whisper-large-v3-turbo_timestamped", precision="fp16")),
+        ("distil-whisper/distil-small.en@v1", HubModel("distil-whisper/distil-small.en", "v1")),
+    ],
+)
+def test_alias_or_repository_is_a_model_on_a_hub(models: Path, name: str, expected: HubModel) -> None:
+    assert catalogue.resolve(name, catalogue.ModelKind.ASR) == expected
+
+
+def test_folder_goes_before_a_repository_of_the_same_name(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "owner" / "name").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert catalogue.resolve("owner/name", catalogue.ModelKind.ASR) == LocalModel(Path("owner/name"))
+
+
+def test_alias_goes_before_a_folder_of_the_same_name(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "whisper-base").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert isinstance(catalogue.resolve("whisper-base", catalogue.ModelKind.ASR), HubModel)
+    assert catalogue.resolve("./whisper-base", catalogue.ModelKind.ASR) == LocalModel(Path("whisper-base"))
+
+
+def test_only_recognisers_are_on_hubs(models: Path) -> None:
+    with pytest.raises(UnknownModelError, match="embedded codec-lm model"):
+        catalogue.resolve("owner/voice", catalogue.ModelKind.CODEC_LM)
 
 
 @pytest.mark.model

@@ -1,59 +1,61 @@
-"""`voxduct models list|verify`: which models are here, and whether they are whole."""
+"""`voxduct models list|pull|verify|export`: which models are here, fetching others, and whether they are whole."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 
+from voxduct.cli import models_export, models_list, models_pull
 from voxduct.cli.arguments import Commands
 from voxduct.errors import ModelError
-from voxduct.hub import DEFAULT_MODELS, Manifest, embedded, find, read_manifest, verify
+from voxduct.hub import Manifest, embedded, read_manifest
+from voxduct.hub.catalogue import LocalModel, ModelKind, resolve
+from voxduct.hub.client import HubClient
+from voxduct.hub.manifest import problems
+from voxduct.hub.pull import find_here
 
 
 def register(commands: Commands) -> None:
     """Adds the command."""
-    parser = commands.add_parser("models", help="list or verify models", description=__doc__, allow_abbrev=False)
+    parser = commands.add_parser(
+        "models", help="list, pull, verify or export models", description=__doc__, allow_abbrev=False
+    )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    lister = actions.add_parser("list", help="the embedded models")
-    lister.add_argument("--json", action="store_true", help="one JSON object a line")
-    lister.set_defaults(run=run_list)
-    verifier = actions.add_parser("verify", help="read every file and compare its checksum")
-    verifier.add_argument("names", nargs="*", metavar="NAME", help="embedded models (default: all)")
+    for action in (models_list, models_pull, models_export):
+        action.register(actions)
+    verifier = actions.add_parser(
+        "verify", help="read every file and compare its checksum", description=run_verify.__doc__, allow_abbrev=False
+    )
+    verifier.add_argument(
+        "names", nargs="*", metavar="MODEL", help="embedded or pulled models, or folders with a manifest (default: all)"
+    )
     verifier.set_defaults(run=run_verify)
 
 
-def run_list(options: argparse.Namespace) -> int:
-    """Prints the embedded models."""
-    defaults = set(DEFAULT_MODELS.values())
-    for manifest in embedded():
-        default = manifest.name in defaults
-        if options.json:
-            print(json.dumps(_row(manifest) | {"default": default}))
-        else:
-            size = f"{manifest.size / 1e6:.1f} MB"
-            mark = "default" if default else ""
-            print(f"{manifest.name:24} {manifest.kind:10} {manifest.version:8} {size:>9}  {manifest.license} {mark}")
-    return 0
-
-
-def _row(manifest: Manifest) -> dict[str, object]:
-    return {
-        "name": manifest.name,
-        "kind": manifest.kind,
-        "version": manifest.version,
-        "license": manifest.license,
-        "bytes": manifest.size,
-        "folder": str(manifest.folder),
-    }
-
-
 def run_verify(options: argparse.Namespace) -> int:
-    """Checks checksums; the first file that is wrong ends it."""
-    manifests = [read_manifest(find(name)) for name in options.names] or embedded()
+    """Reads every file of embedded and pulled models, and prints each that is missing or damaged."""
+    manifests = [manifest for name in options.names for manifest in _named(name)] or [
+        *embedded(),
+        *models_list.pulled(),
+    ]
     if not manifests:
-        raise ModelError("no embedded models are here; install voxduct from its wheel, or run in a checkout")
+        raise ModelError("no models are here; install voxduct from its wheel, or run in a checkout")
+    damaged = []
     for manifest in manifests:
-        verify(manifest)
-        print(f"{manifest.name}: {len(manifest.files)} files as they should be", file=sys.stderr)
+        wrong = list(problems(manifest))
+        if wrong:
+            damaged.append(manifest.name)
+            print("\n".join(wrong))
+        else:
+            print(f"{manifest.name}: {len(manifest.files)} files as they should be", file=sys.stderr)
+    if damaged:
+        raise ModelError(f"damaged: {', '.join(damaged)}; install voxduct again, or pull them again")
     return 0
+
+
+def _named(name: str) -> list[Manifest]:
+    match resolve(name, ModelKind.ASR):
+        case LocalModel(folder):
+            return [read_manifest(folder)]
+        case model:
+            return find_here(model, HubClient())

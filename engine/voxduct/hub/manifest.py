@@ -7,17 +7,16 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from voxduct.errors import ModelError
+from voxduct.hub.checksum import sha256
 
 MANIFEST_NAME = "manifest.json"
-HASH_BLOCK = 1 << 20  # bytes read at once
 
 
 class _Document(msgspec.Struct, frozen=True):
@@ -63,21 +62,18 @@ def read_manifest(folder: Path) -> Manifest:
 
 def verify(manifest: Manifest) -> None:
     """Reads every file; raises ModelError naming the first that is missing or not what the manifest says."""
+    for problem in problems(manifest):
+        raise ModelError(f"{problem}; install {manifest.name} again")
+
+
+def problems(manifest: Manifest) -> Iterator[str]:
+    """Reads every file; says of each what is wrong with it, if anything is."""
     for name, expected in sorted(manifest.files.items()):
         path = manifest.folder / name
         try:
-            found = _sha256(path)
-        except FileNotFoundError as error:
-            raise ModelError(f"{path} is missing; install {manifest.name} again") from error
+            if sha256(path) != expected.lower():
+                yield f"{path} is corrupt (its checksum is not the manifest's)"
+        except FileNotFoundError:
+            yield f"{path} is missing"
         except OSError as error:
-            raise ModelError(f"{path} cannot be read: {error.strerror}; check its permissions") from error
-        if found != expected.lower():
-            raise ModelError(f"{path} is corrupt (its checksum is not the manifest's); install {manifest.name} again")
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(HASH_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+            yield f"{path} cannot be read ({error.strerror})"

@@ -10,8 +10,7 @@ from typing import Any
 
 from voxduct.asr.options import DecodingOptions
 from voxduct.errors import ModelError
-
-PRECISIONS = ("int8", "quantized", "fp32", "fp16", "uint8", "q4", "bnb4")  # in the order they are looked for
+from voxduct.onnx.whisper_layout import choose_graphs
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,32 +25,26 @@ class WhisperGraphs:
 
 
 def find_graphs(folder: Path, precision: str | None = None) -> WhisperGraphs:
-    """Chooses the graphs: those of `precision` (such as `int8` or `fp32`) where there are any, else the best there is.
+    """Chooses the graphs: those of `precision` (such as `int8` or `fp32`) where there are any, else the nearest.
 
     Raises:
         ModelError: the folder has no encoder or no decoder with a cache.
+        UnknownModelError: no such precision.
     """
-    merged = _find(folder, "decoder_model_merged", precision)
-    first = merged or _find(folder, "decoder_model", precision)
-    with_past = None if merged else _find(folder, "decoder_with_past_model", precision)
-    encoder = _find(folder, "encoder_model", precision)
-    if encoder is None or first is None or (merged is None and with_past is None):
+    chosen = choose_graphs({path.relative_to(folder).as_posix() for path in _graphs_in(folder)}, precision)
+    if chosen is None:
         raise ModelError(
             f"{folder} holds no ONNX Whisper: expected onnx/encoder_model.onnx and onnx/decoder_model_merged.onnx (or "
             "decoder_model.onnx and decoder_with_past_model.onnx)"
         )
-    return WhisperGraphs(encoder, first, with_past)
+    with_past = chosen.decoder_with_past
+    return WhisperGraphs(
+        folder / chosen.encoder, folder / chosen.decoder, None if with_past is None else folder / with_past
+    )
 
 
-def _find(folder: Path, stem: str, precision: str | None) -> Path | None:
-    wanted = [precision] if precision else []
-    for name in [*wanted, *PRECISIONS]:
-        suffix = "" if name == "fp32" else f"_{name}"
-        for place in (folder / "onnx", folder):
-            path = place / f"{stem}{suffix}.onnx"
-            if path.is_file():
-                return path
-    return None
+def _graphs_in(folder: Path) -> list[Path]:
+    return [path for pattern in ("*.onnx", "onnx/*.onnx") for path in folder.glob(pattern) if path.is_file()]
 
 
 def read_json(path: Path) -> Mapping[str, Any]:

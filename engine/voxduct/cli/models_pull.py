@@ -1,0 +1,74 @@
+"""`voxduct models pull`: from a hub or a folder to a whole model on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from voxduct.cli.arguments import Commands
+from voxduct.errors import MessageError
+from voxduct.hub import Manifest
+from voxduct.hub.catalogue import LocalModel, ModelKind, resolve
+from voxduct.hub.client import HubClient, HubOptions
+from voxduct.hub.pull import DEFAULT_PRECISION, pull, pull_folder
+from voxduct.onnx.whisper_layout import PRECISIONS, choose_files
+
+
+def register(actions: Commands) -> None:
+    """Adds the action."""
+    parser = actions.add_parser(
+        "pull", help="fetch a Whisper from a hub or a folder", description=__doc__, allow_abbrev=False
+    )
+    parser.add_argument("model", metavar="MODEL", help="an alias, owner/name[@REVISION][:PRECISION], or a folder")
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, help=f"of the graphs, or the nearest there is (default {DEFAULT_PRECISION})"
+    )
+    parser.add_argument("--to", type=Path, metavar="FOLDER", help="also put the files here, to be taken elsewhere")
+    parser.add_argument("--offline", action="store_true", help="take only what the cache has, as HF_HUB_OFFLINE=1 does")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the folder of the model; what goes on goes to stderr."""
+    if options.to is not None:
+        check_new(options.to)
+    place = resolve(options.model, ModelKind.ASR)
+    precision = options.precision or place.precision or DEFAULT_PRECISION
+    match place:
+        case LocalModel(folder):
+            manifest = pull_folder(folder, options.to, choose_files, precision, report)
+        case model:
+            client = HubClient(HubOptions(offline=options.offline))
+            manifest = pull(replace(model, precision=precision), choose_files, client, report)
+            if options.to is not None:
+                manifest = pull_folder(manifest.folder, options.to, choose_files, precision, report)
+    print_made(manifest, options.json)
+    return 0
+
+
+def check_new(folder: Path) -> None:
+    """Raises MessageError when there is something in the folder: it would be replaced."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise MessageError(f"{folder} is there already and not empty; name a new folder", param=str(folder))
+
+
+def print_made(manifest: Manifest, as_json: bool) -> None:
+    """Prints the folder of a model that was made, or all about it as one JSON object."""
+    row = {
+        "name": manifest.name,
+        "version": manifest.version,
+        "license": manifest.license,
+        "bytes": manifest.size,
+        "folder": str(manifest.folder),
+        "files": sorted(manifest.files),
+    }
+    print(json.dumps(row) if as_json else manifest.folder)
+
+
+def report(line: str) -> None:
+    """Says on stderr what goes on."""
+    print(line, file=sys.stderr, flush=True)
