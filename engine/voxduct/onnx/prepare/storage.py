@@ -1,0 +1,35 @@
+"""Reading and writing graphs, also those whose weights do not fit into one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+
+from voxduct.errors import ModelError
+from voxduct.onnx.prepare.graphs import all_scopes
+
+LARGE = 1_900_000_000  # bytes; a protobuf message ends at 2 GiB
+
+
+def load(path: Path) -> onnx.ModelProto:
+    """A graph with its weights, those in files beside it included; raises ModelError when it is none."""
+    try:
+        return onnx.load(str(path))
+    except Exception as error:  # protobuf's and onnx's errors have no common base
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"{path} cannot be read as an ONNX graph ({reason}); fetch it again") from error
+
+
+def save(model: onnx.ModelProto, path: Path) -> None:
+    """Writes a graph; weights go to `<name>_data` beside it when they are too many for one file."""
+    if weight_bytes(model) < LARGE:
+        onnx.save(model, str(path))
+    else:
+        onnx.save(model, str(path), save_as_external_data=True, location=f"{path.name}_data")
+
+
+def weight_bytes(model: onnx.ModelProto) -> int:
+    """How much the weights take."""
+    tensors = (tensor for scope in all_scopes(model.graph) for tensor in scope.graph.initializer)
+    return sum(len(tensor.raw_data) for tensor in tensors)

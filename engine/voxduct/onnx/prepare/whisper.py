@@ -1,0 +1,93 @@
+"""The steps of preparing a Whisper, each proven against the export before the next begins."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import onnx
+
+from voxduct.errors import ModelError
+from voxduct.onnx.prepare.cache import Recipe, Record
+from voxduct.onnx.prepare.cross_attention import expose_heads
+from voxduct.onnx.prepare.encoder_length import free_length
+from voxduct.onnx.prepare.folder import ENCODER, FIRST, MERGED, NEXT, Export
+from voxduct.onnx.prepare.proof import TOLERANCE, decoder_difference, encoder_difference, encoder_frames
+from voxduct.onnx.prepare.report import NotRewritable, Step
+from voxduct.onnx.prepare.storage import load, save
+
+logger = logging.getLogger(__name__)
+PROBE_FRAMES = 102  # log-mel frames; not a multiple of anything but 2
+Rewrite = Callable[[onnx.ModelProto], str]
+
+
+class WhisperPreparation:
+    """One run over one export; `write` does it all."""
+
+    def __init__(self, export: Export, recipe: Recipe) -> None:
+        self._export = export
+        self._recipe = recipe
+        self._steps: list[Step] = []
+        self._differences: dict[str, float] = {}
+
+    def write(self, folder: Path) -> Record:
+        """Fills an empty folder with the prepared model.
+
+        Raises:
+            ModelError: the export itself does not run, or a rewritten graph differs from it.
+        """
+        (folder / "onnx").mkdir()
+        for path in self._export.beside:
+            shutil.copyfile(path, folder / path.name)
+        made = {stem: folder / "onnx" / f"{stem}.onnx" for stem in self._export.graphs}
+        self._rewrite_encoder(made[ENCODER])
+        for stem in self._export.decoders:
+            self._rewrite_decoder(stem, made[stem])
+        self._compare("decoder", decoder_difference(roles(self._export.decoders), roles(made), self._export.inputs))
+        return Record(self._recipe, self._steps, self._differences)
+
+    def _rewrite_encoder(self, path: Path) -> None:
+        model = load(self._export.encoder)
+        freed = self._step(ENCODER, "length", free_length, model)
+        save(model, path)
+        self._compare("encoder", encoder_difference(self._export.encoder, path, self._export.inputs))
+        if freed and encoder_frames(path, self._export.inputs, PROBE_FRAMES) != PROBE_FRAMES // 2:
+            raise ModelError(f"{self._export.encoder} makes states of another length than {PROBE_FRAMES // 2}")
+
+    def _rewrite_decoder(self, stem: str, path: Path) -> None:
+        export = self._export
+        model = load(export.decoders[stem])
+        self._step(
+            stem,
+            "attention",
+            lambda model: expose_heads(model, export.alignment, layers=export.layers, heads=export.heads),
+            model,
+        )
+        save(model, path)
+
+    def _step(self, graph: str, step: str, rewrite: Rewrite, model: onnx.ModelProto) -> bool:
+        """Whether it was done; a graph without the pattern goes on as it is."""
+        try:
+            note, done = rewrite(model), True
+        except NotRewritable as reason:
+            note, done = str(reason), False
+            logger.warning("%s: %s is left out: %s", graph, step, note)
+        self._steps.append(Step(graph, step, done, note))
+        return done
+
+    def _compare(self, what: str, difference: float) -> None:
+        self._differences[what] = difference
+        if not difference <= TOLERANCE:
+            raise ModelError(
+                f"{self._export.folder} cannot be prepared: its rewritten {what} differs from the export by "
+                f"{difference:.2g}, more than {TOLERANCE:g}; use the export as it is, and report it"
+            )
+
+
+def roles(decoders: dict[str, Path]) -> dict[str, Path]:
+    """Which decoder is fed first and which after it."""
+    if MERGED in decoders:
+        return {"first": decoders[MERGED], "next": decoders[MERGED]}
+    return {"first": decoders[FIRST], "next": decoders[NEXT]}

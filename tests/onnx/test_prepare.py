@@ -1,0 +1,208 @@
+"""Prepared graphs against the untouched export and against transformers, on Whispers of random weights."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+import torch
+
+from tests.onnx.conftest import FAMILIES, ExportedWhisper, Exports
+from voxduct.errors import ModelError, ServerError
+from voxduct.onnx.prepare import Precision, prepare_whisper
+from voxduct.onnx.prepare.cache import read_record
+from voxduct.onnx.prepare.folder import FIRST, MERGED, NEXT
+
+RNG = np.random.default_rng(1)
+TOKENS = RNG.integers(0, 256, (1, 9))
+HEADS = 2
+
+
+@pytest.fixture(scope="session")
+def prepared(exports: Exports, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return Prepared(exports, tmp_path_factory.mktemp("prepared"))
+
+
+class Prepared(dict[str, Path]):
+    """Folders by family, or family with `/split` for one whose decoders are not merged."""
+
+    def __init__(self, exports: Exports, root: Path) -> None:
+        super().__init__()
+        self._exports, self._root = exports, root
+
+    def __missing__(self, name: str) -> Path:
+        family, _, layout = name.partition("/")
+        source = self._exports[family].folder
+        if layout:
+            source = Path(shutil.copytree(source, self._root / f"{family}-source"))
+            (source / "onnx" / f"{MERGED}.onnx").unlink()
+        self[name] = prepare_whisper(source, self._root / name.replace("/", "-"), precision=Precision.FP32)
+        return self[name]
+
+
+def session(folder: Path, stem: str) -> ort.InferenceSession:
+    return ort.InferenceSession(str(folder / "onnx" / f"{stem}.onnx"), providers=["CPUExecutionProvider"])
+
+
+def encoded(folder: Path, features: np.ndarray) -> np.ndarray:
+    return np.asarray(session(folder, "encoder_model").run(["last_hidden_state"], {"input_features": features})[0])
+
+
+def torch_encoded(whisper: ExportedWhisper, features: np.ndarray) -> np.ndarray:
+    """What the encoder's layers make of a window when the table of positions is cut to it."""
+    encoder = whisper.model.model.encoder
+    with torch.no_grad():
+        states = torch.nn.functional.gelu(encoder.conv1(torch.from_numpy(features)))
+        states = torch.nn.functional.gelu(encoder.conv2(states)).permute(0, 2, 1)
+        states = states + encoder.embed_positions.weight[: states.shape[1]]
+        for layer in encoder.layers:
+            states = layer(states, None, None)[0]
+        return np.asarray(encoder.layer_norm(states))
+
+
+def decoded(folder: Path, states: np.ndarray, names: tuple[str, str]) -> tuple[np.ndarray, np.ndarray | None]:
+    """Logits and attention of all TOKENS: four at once, then one by one over the cache."""
+    first, following = session(folder, names[0]), session(folder, names[1])
+    cache: dict[str, np.ndarray] = {}
+    logits: list[np.ndarray] = []
+    attention: list[np.ndarray] = []
+    for tokens in (TOKENS[:, :4], *(TOKENS[:, i : i + 1] for i in range(4, TOKENS.shape[1]))):
+        graph = following if cache else first
+        known = {"input_ids": tokens, "encoder_hidden_states": states, "use_cache_branch": np.array([bool(cache)])}
+        empty = {
+            wanted.name: np.zeros((1, HEADS, 0, states.shape[2] // HEADS), np.float32) for wanted in graph.get_inputs()
+        }
+        feeds = empty | known | cache
+        outputs = [output.name for output in graph.get_outputs()]
+        made = dict(zip(outputs, graph.run(outputs, {w.name: feeds[w.name] for w in graph.get_inputs()}), strict=True))
+        for name, value in made.items():
+            if name.startswith("present") and (not cache or ".encoder." not in name or name not in cache):
+                past = name.replace("present", "past_key_values")
+                cache[past] = cache[past] if ".encoder." in name and past in cache else value
+        logits.append(made["logits"])
+        attention += [made["cross_attentions"]] if "cross_attentions" in made else []
+    return np.concatenate(logits, 1), np.concatenate(attention, 2) if attention else None
+
+
+def noise(whisper: ExportedWhisper, frames: int) -> np.ndarray:
+    return RNG.standard_normal((1, whisper.family.num_mels, frames), np.float32)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_prepare_encoder_at_30_s_equals_the_export(family: str, exports: Exports, prepared: dict[str, Path]) -> None:
+    features = noise(exports[family], 3_000)
+    np.testing.assert_allclose(
+        encoded(prepared[family], features), encoded(exports[family].folder, features), atol=1e-3
+    )
+
+
+@pytest.mark.parametrize("frames", [2, 250, 1_002])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_prepare_encoder_of_a_shorter_window_equals_transformers_with_cut_positions(
+    family: str, frames: int, exports: Exports, prepared: dict[str, Path]
+) -> None:
+    features = noise(exports[family], frames)
+    states = encoded(prepared[family], features)
+    assert states.shape == (1, frames // 2, 32)
+    np.testing.assert_allclose(states, torch_encoded(exports[family], features), atol=1e-3)
+
+
+@pytest.mark.parametrize("layout", ["", "/split"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_prepare_decoder_logits_equal_the_export(
+    family: str, layout: str, exports: Exports, prepared: dict[str, Path]
+) -> None:
+    names = (FIRST, NEXT) if layout else (MERGED, MERGED)
+    states = RNG.standard_normal((1, 300, 32), np.float32)
+    expected, _ = decoded(exports[family].folder, states, names)
+    made, _ = decoded(prepared[family + layout], states, names)
+    np.testing.assert_allclose(made, expected, atol=1e-3)
+    assert np.ptp(expected) > 0.1
+
+
+@pytest.mark.parametrize("layout", ["", "/split"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_prepare_attention_of_the_alignment_heads_equals_transformers(
+    family: str, layout: str, exports: Exports, prepared: dict[str, Path]
+) -> None:
+    whisper = exports[family]
+    states = RNG.standard_normal((1, 300, 32), np.float32)
+    with torch.no_grad():
+        looks = whisper.model.model.decoder(
+            input_ids=torch.from_numpy(TOKENS), encoder_hidden_states=torch.from_numpy(states), output_attentions=True
+        ).cross_attentions
+    layers = whisper.family.decoder_layers
+    upper_half = [[layer, head] for layer in range(layers // 2, layers) for head in range(HEADS)]
+    heads = whisper.family.alignment_heads or upper_half
+    expected = np.stack([np.asarray(looks[layer][:, head]) for layer, head in heads], axis=1)
+    _, made = decoded(prepared[family + layout], states, (FIRST, NEXT) if layout else (MERGED, MERGED))
+    assert made is not None and made.shape == (1, len(heads), TOKENS.shape[1], 300)
+    np.testing.assert_allclose(made, expected, atol=1e-4)
+
+
+def test_prepare_batch_of_windows_is_accepted(exports: Exports, prepared: dict[str, Path]) -> None:
+    features = np.concatenate([noise(exports["tiny.en"], 200), noise(exports["tiny.en"], 200)])
+    apart = np.concatenate([encoded(prepared["tiny.en"], one[None]) for one in features])
+    np.testing.assert_allclose(encoded(prepared["tiny.en"], features), apart, atol=1e-4)
+
+
+def test_prepare_record_says_what_was_done_and_how_close_it_is(prepared: dict[str, Path]) -> None:
+    record = read_record(prepared["tiny.en"])
+    assert record is not None
+    assert {(step.graph, step.step, step.done) for step in record.steps} >= {
+        ("encoder_model", "length", True),
+        (MERGED, "attention", True),
+    }
+    assert all(difference <= 1e-3 for difference in record.differences.values())
+
+
+def test_prepare_prepared_folder_again_changes_nothing_more(prepared: dict[str, Path], tmp_path: Path) -> None:
+    again = prepare_whisper(prepared["tiny.en"], tmp_path / "again", precision=Precision.FP32)
+    features = RNG.standard_normal((1, 80, 400), np.float32)
+    np.testing.assert_array_equal(encoded(again, features), encoded(prepared["tiny.en"], features))
+    record = read_record(again)
+    assert record is not None and "already" in record.steps[0].note
+
+
+def test_prepare_decoder_without_visible_attention_leaves_it_out_and_says_why(exports: Exports, tmp_path: Path) -> None:
+    source = Path(shutil.copytree(exports["tiny.en"].folder, tmp_path / "source"))
+    config = json.loads((source / "config.json").read_text()) | {"decoder_layers": 3}
+    (source / "config.json").write_text(json.dumps(config))
+    record = read_record(prepare_whisper(source, tmp_path / "made", precision=Precision.FP32))
+    assert record is not None
+    (left_out,) = [step for step in record.steps if not step.done]
+    assert (left_out.step, "2 cross-attentions" in left_out.note) == ("attention", True)
+    outputs = onnx.load(tmp_path / "made" / "onnx" / f"{MERGED}.onnx").graph.output
+    assert "cross_attentions" not in [output.name for output in outputs]
+
+
+def test_prepare_folder_without_graphs_says_which_are_wanted(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"encoder_model\.onnx and onnx/decoder_model_merged\.onnx"):
+        prepare_whisper(tmp_path, tmp_path / "made")
+
+
+def test_prepare_damaged_graph_is_named_and_leaves_nothing_behind(exports: Exports, tmp_path: Path) -> None:
+    source = Path(shutil.copytree(exports["tiny.en"].folder, tmp_path / "source"))
+    (source / "onnx" / f"{MERGED}.onnx").write_bytes(b"not a graph")
+    with pytest.raises(ModelError, match=r"decoder_model_merged\.onnx.*fetch it again"):
+        prepare_whisper(source, tmp_path / "made")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["source"]
+
+
+@pytest.mark.parametrize("heads", [[[2, 0]], [[0, 2]], [["a", 0]], [3]])
+def test_prepare_alignment_heads_that_cannot_be_are_refused(heads: list, exports: Exports, tmp_path: Path) -> None:
+    source = Path(shutil.copytree(exports["tiny.en"].folder, tmp_path / "source"))
+    (source / "generation_config.json").write_text(json.dumps({"alignment_heads": heads}))
+    with pytest.raises(ModelError, match="alignment_heads"):
+        prepare_whisper(source, tmp_path / "made")
+
+
+def test_prepare_without_onnx_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ServerError, match=r"pip install 'voxduct\[prepare\]'"):
+        prepare_whisper(tmp_path, tmp_path / "made")
