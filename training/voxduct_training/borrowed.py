@@ -1,9 +1,11 @@
-"""Speech that others made, as shards for the recogniser: the neural voice's clips, and the voice's flite corpus."""
+"""Speech that others made, as shards for the recogniser: the neural voice's clips, the voice's flite corpus, and
+speech as it comes out of the codec."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import random
 import re
 from pathlib import Path
 
@@ -11,10 +13,13 @@ import numpy as np
 import soundfile
 import soxr
 
+from voxduct_training.code_lm_data import load
+from voxduct_training.codec_dsp import FRAME
 from voxduct_training.corpus import DATA, FASTEST_CLIP
 from voxduct_training.shards import ShardWriter
 from voxduct_training.synthesiser import RATE
 from voxduct_training.texts import sentences, split_of, written_form
+from voxduct_training.voice_generate import Stateful
 
 SEVERAL_READINGS = re.compile(r"[0-9]|\b[A-Z]{2,}|\b[A-Z]\.|\b[DMS][rst]s?\.")
 
@@ -51,25 +56,18 @@ def guess_cuts(written: str, phone_ends: list[int]) -> list[tuple[int, int]]:
 
 def write_flite(out: Path, data: Path, source: Path) -> None:
     """One shard from the flite corpus that `voice_speech` made for the voice, without the texts of our tests."""
-    kept_back = [s.written for s in sentences(data / "text", made=25_000) if split_of(s.written) != "train"]
-    kept_back = [f" {text} " for text in kept_back if len(text.split()) > 3]
-    lines = [json.loads(line) for line in (source / "index.jsonl").read_text(encoding="utf8").splitlines()]
-    everything = "\n".join(f" {written_form(line['text'])} " for line in lines)
-    kept_back = [text for text in kept_back if text in everything]
+    lines = [
+        json.loads(line) for line in (source / "index.jsonl").read_text(encoding="utf8").splitlines(True) if "}" in line
+    ]
+    free = _fit_for_training([line["text"] for line in lines], data)
     audio = np.memmap(source / "audio.i16", dtype=np.int16, mode="r")
     writer = ShardWriter(out, "neighbour-000")
     for line in lines:
-        written = written_form(line["text"])
-        if (
-            SEVERAL_READINGS.search(line["text"])
-            or split_of(written) != "train"
-            or any(t in f" {written} " for t in kept_back)
-        ):
-            continue
         ends = [end for phone, end in line["phones"] if phone != "pau"]
         first = line["phones"][0][1] if line["phones"][0][0] == "pau" else 0
-        if not ends:
+        if not ends or line["text"] not in free:
             continue
+        written = written_form(line["text"])
         start = max(0, first - 800)
         samples = audio[line["at"] + start : line["at"] + min(line["samples"], ends[-1] + 800)]
         cuts = [[n, at - start] for n, at in guess_cuts(written, ends)]
@@ -78,15 +76,59 @@ def write_flite(out: Path, data: Path, source: Path) -> None:
     print(f"borrowed: {writer.samples / RATE / 3600:.2f} h", flush=True)
 
 
+def _fit_for_training(texts: list[str], data: Path) -> frozenset[str]:
+    """Those of `texts` that have one reading and share no sentence with our validation and test."""
+    kept_back = [s.written for s in sentences(data / "text", made=25_000) if split_of(s.written) != "train"]
+    kept_back = [f" {text} " for text in kept_back if len(text.split()) > 3]
+    everything = "\n".join(f" {written_form(text)} " for text in texts)
+    kept_back = [text for text in kept_back if text in everything]
+
+    def fits(text: str) -> bool:
+        written = written_form(text)
+        return (
+            not SEVERAL_READINGS.search(text)
+            and split_of(written) == "train"
+            and not any(t in f" {written} " for t in kept_back)
+        )
+
+    return frozenset(text for text in texts if fits(text))
+
+
+def write_vocoded(out: Path, data: Path, codes: Path, codec: Path, hours: float) -> None:
+    """One shard of utterances decoded from the codec's codes, so that the recogniser knows how our own voices sound."""
+    found = load(codes)
+    free = _fit_for_training([one.text for one in found], data)
+    random.Random(5).shuffle(found)
+    decoder, writer = Stateful(codec / "onnx/decoder.onnx"), ShardWriter(out, f"neighbour-{codes.stem}")
+    for one in found:
+        if writer.samples > hours * 3600 * RATE:
+            break
+        ends = [int(end) * FRAME for end in np.flatnonzero(np.diff(one.phones, append=-1)) + 1]
+        if one.text in free and len(ends) > 2:
+            decoder.reset()
+            samples = decoder(one.codes[None].astype(np.int64))[0, 0]
+            written = written_form(one.text)
+            cuts = [[n, at] for n, at in guess_cuts(written, ends[1:-1] or ends)]
+            scaled = samples * (0.6 / max(float(np.abs(samples).max()), 1e-3))
+            writer.add((scaled * 32767).astype(np.int16), written, f"codec-{one.speaker}", cuts, guessed=True)
+    writer.close()
+    print(f"vocoded: {writer.samples / RATE / 3600:.2f} h", flush=True)
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--flite", type=Path, help="a corpus of voice_speech; without it, the neural voice is read")
+    parser.add_argument("--codes", type=Path, help="a file of code_lm_data, to be decoded by the codec in --codec")
+    parser.add_argument("--codec", type=Path, default=Path("models_onnx/voxduct-codec-16k"))
+    parser.add_argument("--hours", type=float, default=3.0, help="of decoded speech")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    if options.flite:
+    if options.codes:
+        write_vocoded(options.out, options.data, options.codes, options.codec, options.hours)
+    elif options.flite:
         write_flite(options.out, options.data, options.flite)
     else:
         write_neural(options.out, options.data)

@@ -1,4 +1,4 @@
-"""Judges that are not ours, for speech we made: an independent recogniser, and a speaker's likeness.
+"""Judges that are not ours, for speech we made: an independent recogniser, and a speaker encoder.
 
 Both are optional: they come with `make setup-bench`, and a measurement leaves out what is not installed.
 """
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from voxduct.audio import Samples, float_to_pcm16
+from voxduct.models import Floats
 
 RESEMBLYZER_NEEDS = ("resemblyzer", "librosa", "torch")
 
@@ -35,16 +36,10 @@ def pocketsphinx_ear() -> Ear | None:
     return hear
 
 
-def speaker_likeness(clips: Sequence[Samples]) -> float | None:
-    """Mean cosine between each clip's Resemblyzer embedding and that of the others together; None without it.
-
-    1 is the same voice throughout; different people are mostly below .75.
-    """
-    if len(clips) < 2 or any(importlib.util.find_spec(name) is None for name in RESEMBLYZER_NEEDS):
+def speaker_embeddings(clips: Sequence[Samples]) -> Floats | None:
+    """Resemblyzer's embeddings of 16 kHz clips, shape [clips, 256], of length 1; None when not installed."""
+    if any(importlib.util.find_spec(name) is None for name in RESEMBLYZER_NEEDS):
         return None
     resemblyzer: Any = importlib.import_module("resemblyzer")
     encoder = resemblyzer.VoiceEncoder("cpu", verbose=False)
-    embeddings = np.stack([encoder.embed_utterance(clip) for clip in clips])
-    total = embeddings.sum(axis=0)
-    cosines = [float(one @ (total - one) / np.linalg.norm(total - one)) for one in embeddings]
-    return float(np.mean(cosines))
+    return np.stack([encoder.embed_utterance(clip) for clip in clips])

@@ -10,7 +10,8 @@ truncations      sentences with less than LEAST_S per phone, or whose last two w
 failures         requests that did not end as `completed`.
 first_audio      `say` sent -> first binary message of speech has arrived.
 rtf              seconds of speech jobs in the server per second of speech sent, from `/metrics`.
-likeness         how much one sentence sounds like the same speaker as the others (Resemblyzer, 1 = the same).
+likeness, likeness_other, told_apart
+                 whether the voice and another one, `other_voice`, are told apart: see `voxduct.bench.contrast`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ import numpy as np
 import soxr
 
 from voxduct.audio import SAMPLE_RATE, Samples
-from voxduct.bench.ears import Ear, pocketsphinx_ear, speaker_likeness
+from voxduct.bench.contrast import contrast
+from voxduct.bench.ears import Ear, pocketsphinx_ear, speaker_embeddings
 from voxduct.bench.live import Spoken, say
 from voxduct.bench.local_server import Address
 from voxduct.bench.progress import tracked
@@ -35,8 +37,8 @@ from voxduct.tts.stream import Synthesiser
 from voxduct_client import Client
 
 LEAST_S, MOST_S, MARGIN_S = 0.03, 0.25, 1.0
-LIKENESS_CLIPS = 20
-LIKENESS_MIN_S = 1.0
+CONTRASTED = 12  # sentences that a second voice says too
+CONTRASTED_MIN_WORDS = 6  # an embedding of less than a second says little
 SILENCE = np.zeros(SAMPLE_RATE // 2, np.float32)
 
 
@@ -85,29 +87,63 @@ class Frontend:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """Everything that was spoken."""
+
+    voice: list[Reading]
+    """Every sentence."""
+    other_voice: str | None
+    other: list[Reading]
+    """Some of the same sentences by `other_voice`; empty when the server has only one voice."""
+    spent: ServerMetrics
+
+    @property
+    def pairs(self) -> list[tuple[Reading, Reading]]:
+        """What both voices said."""
+        by_text = {one.text: one for one in self.voice}
+        return [(by_text[other.text], other) for other in self.other]
+
+
 def speak_all(
-    address: Address, lists: Mapping[str, Sequence[str]], frontend: Frontend, voice: str | None
-) -> tuple[list[Reading], ServerMetrics]:
-    """Has every sentence of every list spoken; returns them and what the server spent on it."""
+    address: Address, lists: Mapping[str, Sequence[str]], frontend: Frontend, voice: str | None, other: str | None
+) -> Readings:
+    """Has every sentence of every list spoken by `voice` (None: the default), and some by `other` (None: any other)."""
     before = ServerMetrics.parse(address.get("/metrics"))
-    readings = asyncio.run(_speak_all(address.stream, lists, frontend, voice))
-    return readings, ServerMetrics.parse(address.get("/metrics")) - before
+    readings = asyncio.run(_speak_in(address.stream, _numbered(lists), frontend, voice))
+    spent = ServerMetrics.parse(address.get("/metrics")) - before
+    voices = asyncio.run(_voices(address.stream))
+    other = other or next((name for name in voices if name != (voice or voices[0])), None)
+    both = [item for item in _numbered(lists) if len(item[2].split()) >= CONTRASTED_MIN_WORDS][:CONTRASTED]
+    if other is None or len(both) < 2:
+        return Readings(readings, None, [], spent)
+    return Readings(readings, other, asyncio.run(_speak_in(address.stream, both, frontend, other)), spent)
 
 
-async def _speak_all(
-    url: str, lists: Mapping[str, Sequence[str]], frontend: Frontend, voice: str | None
-) -> list[Reading]:
+def _numbered(lists: Mapping[str, Sequence[str]]) -> list[tuple[int, str, str]]:
     sentences = [(listed, text) for listed, texts in lists.items() for text in texts]
+    return [(number, listed, text) for number, (listed, text) in enumerate(sentences)]
+
+
+async def _voices(url: str) -> list[str]:
+    async with Client(url) as client:
+        return list(client.ready.voices)
+
+
+async def _speak_in(
+    url: str, sentences: Sequence[tuple[int, str, str]], frontend: Frontend, voice: str | None
+) -> list[Reading]:
     readings = []
     async with Client(url) as client:
-        for number, (listed, text) in enumerate(tracked(sentences, "speak")):
+        for number, listed, text in tracked(sentences, f"speak {voice or ''}".strip()):
             spoken = await say(client, text, id=f"say-{number}", voice=voice, seed=number)
             readings.append(Reading(listed, text, frontend.written(text), frontend.phones(text), spoken))
     return readings
 
 
-def judge(readings: Sequence[Reading], spent: ServerMetrics, hear: Ear) -> tuple[Figures, list[str]]:
+def judge(made: Readings, hear: Ear) -> tuple[Figures, list[str]]:
     """Judges what was spoken; returns the figures and what was heard of each sentence."""
+    readings = made.voice
     texts = [hear(_padded(one)) for one in tracked(readings, "hear")]
     ours = [align(normalise(one.written), normalise(text)) for one, text in zip(readings, texts, strict=True)]
     first = [one.spoken.first_audio_s for one in readings if one.spoken.first_audio_s is not None]
@@ -121,9 +157,9 @@ def judge(readings: Sequence[Reading], spent: ServerMetrics, hear: Ear) -> tuple
         **{f"wer_{name}": rounded(_total(some).rate) for name, some in _by_list(readings, ours).items()},
         "first_audio_p50_ms": milliseconds(first, 50),
         "first_audio_p95_ms": milliseconds(first, 95),
-        "rtf": rounded(spent.rtf_tts),
+        "rtf": rounded(made.spent.rtf_tts),
     }
-    return found | _independent(readings), texts
+    return found | _independent(readings) | _told_apart(made), texts
 
 
 def _independent(readings: Sequence[Reading]) -> Figures:
@@ -132,8 +168,21 @@ def _independent(readings: Sequence[Reading]) -> Figures:
     if ear is not None:
         heard = [align(normalise(one.written), normalise(ear(_padded(one)))) for one in tracked(readings, "check")]
         found["wer_independent"] = rounded(_total(heard).rate)
-    long = [one.samples for one in readings if one.seconds >= LIKENESS_MIN_S][:LIKENESS_CLIPS]
-    return found | {"likeness": rounded(speaker_likeness(long))}
+    return found
+
+
+def _told_apart(made: Readings) -> Figures:
+    pairs = made.pairs
+    embeddings = speaker_embeddings([one.samples for pair in pairs for one in pair]) if pairs else None
+    if embeddings is None:
+        return {"other_voice": made.other_voice}
+    found = contrast(embeddings[::2], embeddings[1::2])
+    return {
+        "other_voice": made.other_voice,
+        "likeness": rounded(found.likeness),
+        "likeness_other": rounded(found.likeness_other),
+        "told_apart": rounded(found.told_apart),
+    }
 
 
 def _padded(reading: Reading) -> Samples:

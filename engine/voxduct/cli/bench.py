@@ -62,6 +62,7 @@ def _register_wer(questions: Commands) -> None:
 def _register_tts(questions: Commands) -> None:
     parser = _question(questions, "tts", "whether the voice says what it was given", None)
     parser.add_argument("--voice", help="a voice's name")
+    parser.add_argument("--other-voice", help="the voice it is to be told from (default: the first other one)")
     parser.add_argument("--details", type=Path, metavar="FILE", help="write what was heard of every sentence")
     parser.set_defaults(run=run_tts)
 
@@ -97,11 +98,11 @@ def run_tts(options: argparse.Namespace) -> int:
     card = machine_card()
     frontend = tts.Frontend.of(load_synthesiser(engine_options(options)))
     with _server(options) as address:
-        readings, spent = tts.speak_all(address, lists, frontend, options.voice)
+        readings = tts.speak_all(address, lists, frontend, options.voice, options.other_voice)
     engine = load_engine(engine_options(options), speaks=False)
-    figures, heard = tts.judge(readings, spent, lambda samples: hear_text(engine, samples))
+    figures, heard = tts.judge(readings, lambda samples: hear_text(engine, samples))
     if options.details is not None:
-        rows = zip(readings, heard, strict=True)
+        rows = zip(readings.voice, heard, strict=True)
         lines = [f"{one.listed}\t{one.seconds:.2f}\t{one.phones}\t{one.written}\t{text}\n" for one, text in rows]
         options.details.write_text("".join(lines), encoding="utf-8")
     return _report("tts", figures, card, options)
