@@ -14,6 +14,7 @@ import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from optimum.onnx.graph_transformations import merge_decoders
+from safetensors.torch import save_file
 from torch import Tensor
 from transformers import WhisperFeatureExtractor
 
@@ -23,6 +24,15 @@ from voxduct_training.tokenizer import load_tokenizer
 from voxduct_training.whisper_weights import generation_config, to_whisper, whisper_config
 
 NAME, VERSION, OPSET = "voxduct-tiny-en", "0.1.0", 17
+TOKENIZER_FILES = (
+    "added_tokens.json",
+    "merges.txt",
+    "normalizer.json",
+    "special_tokens_map.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+)
 DEFAULT_HEADS = [[0, 0], [0, 1], [1, 0], [1, 1]]  # the guided ones
 
 
@@ -150,8 +160,9 @@ def _merge(first: Path, following: Path, target: Path) -> None:
 
 def write_configuration(model: Recognizer, heads: list[list[int]], tokenizer: Path, out: Path) -> None:
     """Tokenizer, configuration, generation defaults and feature extraction."""
-    for path in tokenizer.iterdir():
-        shutil.copy(path, out / path.name)
+    for name in TOKENIZER_FILES:
+        if (tokenizer / name).resolve() != (out / name).resolve():
+            shutil.copy(tokenizer / name, out / name)
     whisper_config(model).save_pretrained(out)
     generation_config(model, heads).save_pretrained(out)
     WhisperFeatureExtractor(feature_size=model.shape.mels).save_pretrained(out)
@@ -162,9 +173,12 @@ def write_configuration(model: Recognizer, heads: list[list[int]], tokenizer: Pa
 
 
 def write_weights(model: Recognizer, out: Path) -> None:
-    """model.safetensors in half precision, for transformers and for training to go on from."""
+    """model.safetensors and ctc_heads.safetensors in half precision: for transformers, and to train on from."""
     to_whisper(model).half().save_pretrained(out, safe_serialization=True)
-    (out / "model.safetensors").chmod(0o644)
+    heads = {n: v.half().contiguous() for n, v in model.state_dict().items() if "characters" in n}
+    save_file(heads, out / "ctc_heads.safetensors")
+    for name in ("model", "ctc_heads"):
+        (out / f"{name}.safetensors").chmod(0o644)
 
 
 def write_manifest(out: Path) -> None:

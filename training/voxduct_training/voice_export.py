@@ -1,7 +1,8 @@
 """Chooses a prompt and a speaker vector per shipped voice and writes models_onnx/voxduct-voice-en.
 
 The prompt of a voice that was learnt from clips which may not be passed on is spoken by the model itself, in that
-voice, before it is stored: no code of a clip is shipped.
+voice, before it is stored: no code of a clip is shipped. `training.safetensors` holds the weights in half precision,
+for a later training to start from.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
+from safetensors.torch import save_file
 
 from .code_lm_data import Utterance, durations, load
 from .code_lm_export import config, export, write_voice
@@ -97,6 +99,7 @@ def main() -> None:
         print(name, f"{voice.codes.shape[1] / 50:.2f} s", json.dumps(chosen.text))
     if given.int8:
         quantize(given.folder / "onnx/lm_step.onnx")
+    save_file({name: value.half() for name, value in model.state_dict().items()}, given.folder / "training.safetensors")
     write_manifest(given.folder, "voxduct-voice-en", "codec-lm", given.version)
 
 
