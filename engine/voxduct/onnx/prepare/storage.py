@@ -29,6 +29,21 @@ def save(model: onnx.ModelProto, path: Path) -> None:
         onnx.save(model, str(path), save_as_external_data=True, location=f"{path.name}_data")
 
 
+def size(path: Path) -> int:
+    """Bytes of a graph and the weights beside it."""
+    return sum(part.stat().st_size for part in _parts(path))
+
+
+def remove(path: Path) -> None:
+    """Deletes a graph and the weights beside it."""
+    for part in _parts(path):
+        part.unlink()
+
+
+def _parts(path: Path) -> list[Path]:
+    return [part for part in (path, path.with_name(f"{path.name}_data")) if part.is_file()]
+
+
 def weight_bytes(model: onnx.ModelProto) -> int:
     """How much the weights take."""
     tensors = (tensor for scope in all_scopes(model.graph) for tensor in scope.graph.initializer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,13 +11,15 @@ from pathlib import Path
 import onnx
 
 from voxduct.errors import ModelError
+from voxduct.onnx.prepare import Precision
 from voxduct.onnx.prepare.cache import Recipe, Record
 from voxduct.onnx.prepare.cross_attention import expose_heads
 from voxduct.onnx.prepare.encoder_length import free_length
 from voxduct.onnx.prepare.folder import ENCODER, FIRST, MERGED, NEXT, Export
+from voxduct.onnx.prepare.precision import to_fp16, to_int8
 from voxduct.onnx.prepare.proof import TOLERANCE, decoder_difference, encoder_difference, encoder_frames
 from voxduct.onnx.prepare.report import NotRewritable, Step
-from voxduct.onnx.prepare.storage import load, save
+from voxduct.onnx.prepare.storage import load, remove, save, size
 
 logger = logging.getLogger(__name__)
 PROBE_FRAMES = 102  # log-mel frames; not a multiple of anything but 2
@@ -46,7 +49,31 @@ class WhisperPreparation:
         for stem in self._export.decoders:
             self._rewrite_decoder(stem, made[stem])
         self._compare("decoder", decoder_difference(roles(self._export.decoders), roles(made), self._export.inputs))
+        self._convert(made)
         return Record(self._recipe, self._steps, self._differences)
+
+    def _convert(self, made: dict[str, Path]) -> None:
+        """Puts converted graphs, with the precision in their names, in the place of the exact ones."""
+        precision = Precision(self._recipe.precision)
+        match precision:
+            case Precision.FP32:
+                return
+            case Precision.INT8:
+                convert = to_int8
+            case Precision.FP16:
+                convert = to_fp16
+        converted = {stem: path.with_name(f"{stem}_{precision}.onnx") for stem, path in made.items()}
+        for stem, path in made.items():
+            save(convert(load(path)), converted[stem])
+            self._steps.append(
+                Step(stem, precision.value, True, f"{size(converted[stem]) / size(path):.2f} of the size")
+            )
+            remove(path)
+        export, inputs, name = self._export, self._export.inputs, precision.value
+        encoder = encoder_difference(export.encoder, converted[ENCODER], inputs)
+        self._compare(f"encoder_{name}", encoder, tolerance=math.inf)
+        decoder = decoder_difference(roles(export.decoders), roles(converted), inputs)
+        self._compare(f"decoder_{name}", decoder, tolerance=math.inf)
 
     def _rewrite_encoder(self, path: Path) -> None:
         model = load(self._export.encoder)
@@ -77,12 +104,13 @@ class WhisperPreparation:
         self._steps.append(Step(graph, step, done, note))
         return done
 
-    def _compare(self, what: str, difference: float) -> None:
+    def _compare(self, what: str, difference: float, tolerance: float = TOLERANCE) -> None:
+        """Records a difference; what is not a number passes no tolerance."""
         self._differences[what] = difference
-        if not difference <= TOLERANCE:
+        if not difference <= tolerance or math.isinf(difference):
             raise ModelError(
-                f"{self._export.folder} cannot be prepared: its rewritten {what} differs from the export by "
-                f"{difference:.2g}, more than {TOLERANCE:g}; use the export as it is, and report it"
+                f"{self._export.folder} cannot be prepared: its {what} differs from the export by {difference:.2g}, "
+                f"more than {TOLERANCE:g}; use the export as it is or another precision, and report it"
             )
 
 

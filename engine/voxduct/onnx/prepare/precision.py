@@ -1,0 +1,78 @@
+"""Weights in fewer bits: int8 for CPUs, float16 for GPUs."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import onnx
+from onnx import helper
+
+from voxduct.onnx.prepare.graphs import Scope, bodies, insert_after
+from voxduct.onnx.prepare.storage import load, save
+
+PREPROCESSED = "onnx.quant.pre_process"
+
+
+def to_int8(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Matrix products with weights in int8, one scale per output channel; activations are quantised as they come.
+
+    Seven of the eight bits are used: kernels for AVX2 without VNNI add pairs of products in 16 bits, which saturate.
+    Convolutions, embeddings, norms, softmax and products of activations stay as they are.
+    """
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    helper.set_model_props(model, {PREPROCESSED: "onnxruntime.quant"})  # else the quantiser sets up logging and warns
+    with tempfile.TemporaryDirectory() as name:
+        source, target = Path(name) / "source.onnx", Path(name) / "target.onnx"
+        save(model, source)
+        quantize_dynamic(
+            str(source),
+            str(target),
+            op_types_to_quantize=["MatMul", "Gemm"],
+            per_channel=True,
+            reduce_range=True,
+            weight_type=QuantType.QInt8,
+            use_external_data_format=source.with_name(f"{source.name}_data").exists(),
+            extra_options={"MatMulConstBOnly": True, "EnableSubgraph": True},
+        )
+        made = load(target)
+    del made.metadata_props[:]
+    _into_branches(made.graph)
+    return made
+
+
+def to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Everything in half precision, inputs, outputs and caches included; ids and shapes stay integers."""
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    return convert_float_to_float16(model, keep_io_types=False, disable_shape_infer=True)
+
+
+def _into_branches(graph: onnx.GraphProto) -> None:
+    """Moves work on inputs into the branch of a merged decoder that needs it.
+
+    The quantiser puts it before the `If`, where the encoder's states would be quantised again for every token.
+    """
+    scopes = [scope for scope in bodies(graph) if scope.outer is not None]
+    if not scopes:
+        return
+    hoisted = [node for node in graph.node if node.op_type == "DynamicQuantizeLinear"]
+    for scope in scopes:
+        used = {name for node in scope.graph.node for name in node.input}
+        insert_after(scope.graph, set(), [_own(scope, node) for node in hoisted if used & set(node.output)])
+    for node in hoisted:
+        graph.node.remove(node)
+
+
+def _own(scope: Scope, node: onnx.NodeProto) -> onnx.NodeProto:
+    """A copy of a node, its outputs under names that only this branch has."""
+    made = onnx.NodeProto()
+    made.CopyFrom(node)
+    new = {name: f"voxduct/inner/{name}" for name in node.output}
+    del made.output[:]
+    made.output.extend(new.values())
+    for reader in scope.graph.node:
+        for i, name in enumerate(reader.input):
+            reader.input[i] = new.get(name, name)
+    return made
