@@ -11,7 +11,7 @@ from tokenizers import decoders, models, pre_tokenizers
 
 from voxduct.asr.tokenizer import Tokenizer
 from voxduct.dsp import mel_filters
-from voxduct.models import DecoderStep, Floats
+from voxduct.models import BatchStep, DecoderStep, Floats, Ints
 
 WORDS = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel")
 SPECIALS = ("<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|nospeech|>", "<|notimestamps|>")
@@ -36,15 +36,15 @@ class FakeVad:
         return loud
 
 
-def fake_tokenizer() -> Tokenizer:
-    """One token per word of `WORDS`, plus single letters and the special tokens."""
+def fake_tokenizer(*more: str, multilingual: bool = False) -> Tokenizer:
+    """One token per word of `WORDS`, plus single letters and the special tokens, `more` of them among these."""
     vocabulary = {letter: i for i, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
     vocabulary |= {f"Ġ{word}": len(vocabulary) + i for i, word in enumerate(WORDS)}
     bpe = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token="!"))
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
-    bpe.add_special_tokens(list(SPECIALS))
-    return Tokenizer(bpe)
+    bpe.add_special_tokens([*SPECIALS[:-1], *more, SPECIALS[-1]])
+    return Tokenizer(bpe, multilingual=multilingual)
 
 
 def say(*words: str, gap: int = 0, level: float = 0.3) -> Floats:
@@ -75,6 +75,7 @@ class FakeWhisper:
 
     num_mels = 80
     frame_samples = 320
+    dynamic = True
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
@@ -125,6 +126,19 @@ class FakeWhisper:
             begin = state.heard.words[said][1] if said < len(state.heard.words) else state.heard.frames - 1
             attention[0, i, begin : begin + WORD_FRAMES] = 1.0
         return DecoderStep(np.stack(logits), attention)
+
+    def new_batch(self, encodings: Sequence[object]) -> list[_State]:
+        return [self.new_state(encoding) for encoding in encodings]
+
+    def decode_batch(self, tokens: Ints, state: object) -> BatchStep:
+        assert isinstance(state, list)
+        steps = [self.decode(row.tolist(), own) for row, own in zip(tokens, state, strict=True)]
+        attention = np.stack([step.attention for step in steps if step.attention is not None])
+        return BatchStep(np.stack([step.logits for step in steps]), attention)
+
+    def select(self, rows: Sequence[int], state: object) -> None:
+        assert isinstance(state, list)
+        state[:] = [_State(state[row].heard, list(state[row].tokens)) for row in rows]
 
 
 def split(audio: Floats, cuts: Sequence[int]) -> list[Floats]:

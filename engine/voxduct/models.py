@@ -67,12 +67,27 @@ class DecoderStep:
     """Alignment heads' cross-attention, shape [heads, tokens, encoder frames]; None when the export has none."""
 
 
+@dataclass(frozen=True, slots=True)
+class BatchStep:
+    """What a decoder said about the tokens that several rows were just fed."""
+
+    logits: Floats
+    """Shape [rows, tokens, vocabulary]."""
+    attention: Floats | None
+    """Alignment heads' cross-attention, shape [rows, heads, tokens, encoder frames]; None when there is none."""
+
+
 class WhisperModel(Protocol):
-    """A Whisper of any size: an encoder and a decoder with a key-value cache."""
+    """A Whisper of any size: an encoder and a decoder with a key-value cache.
+
+    A state has one row, or one per hypothesis or window that is decoded together with others.
+    """
 
     num_mels: int
     frame_samples: int
     """Samples of one encoder frame (320 = 20 ms)."""
+    dynamic: bool
+    """Whether a window costs what it holds; if not, each costs 30 s."""
 
     def encode(self, log_mel: Floats) -> object:
         """Log-mel of shape [num_mels, frames] to an opaque encoding."""
@@ -84,7 +99,16 @@ class WhisperModel(Protocol):
         """A decoder state (empty cache) over an encoding."""
 
     def decode(self, tokens: Sequence[int], state: object) -> DecoderStep:
-        """Feeds tokens after those fed before; advances `state` in place."""
+        """Feeds tokens after those fed before to a state of one row; advances `state` in place."""
+
+    def new_batch(self, encodings: Sequence[object]) -> object:
+        """A decoder state with a row for each encoding; they must be of equal length."""
+
+    def decode_batch(self, tokens: Ints, state: object) -> BatchStep:
+        """Feeds tokens of shape [rows, n] after those fed before; advances `state` in place."""
+
+    def select(self, rows: Sequence[int], state: object) -> None:
+        """Makes these the rows of `state`: in a new order, several times each, or left out."""
 
 
 class Codec(Protocol):

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from tests.fakes_hearing import WORDS, fake_tokenizer
-from voxduct.asr.decoding import Decoded, StopReason, compression_ratio, detect_language, greedy, repeated_tail
+from voxduct.asr.decoding import Decoded, Request, Sampler, StopReason, compression_ratio, greedy, repeated_tail
 from voxduct.asr.options import DecodingOptions
-from voxduct.models import DecoderStep, Floats
+from voxduct.asr.rules import text_rules
+from voxduct.models import BatchStep, DecoderStep, Floats, Ints
 
 TOKENIZER = fake_tokenizer()
 ALPHA, BRAVO, CHARLIE = TOKENIZER.encode(" alpha bravo charlie")
@@ -22,6 +23,7 @@ class Script:
 
     num_mels = 80
     frame_samples = 320
+    dynamic = True
 
     def __init__(self, tokens: Sequence[int], *, attentive: bool = True) -> None:
         self._tokens = tokens
@@ -50,11 +52,22 @@ class Script:
         rows = np.full((2, len(tokens), 10), len(state), np.float32)
         return DecoderStep(logits, rows if self._attentive else None)
 
+    def new_batch(self, encodings: Sequence[object]) -> object:
+        raise NotImplementedError
+
+    def decode_batch(self, tokens: Ints, state: object) -> BatchStep:
+        raise NotImplementedError
+
+    def select(self, rows: Sequence[int], state: object) -> None:
+        raise NotImplementedError
+
 
 def decoded(
     model: Script, forced: Sequence[int] = (), samples: int = 16_000, options: DecodingOptions | None = None
 ) -> Decoded:
-    return greedy(model, None, TOKENIZER, PROMPT, forced, samples, options or DecodingOptions())
+    options = options or DecodingOptions()
+    rules = text_rules(TOKENIZER, options)
+    return greedy(model, None, Request.of_text(TOKENIZER, options, rules, PROMPT, samples, forced))
 
 
 def test_greedy_says_what_the_model_wants_until_the_end() -> None:
@@ -64,7 +77,7 @@ def test_greedy_says_what_the_model_wants_until_the_end() -> None:
 
 
 def test_greedy_log_probability_is_the_softmax_over_allowed_tokens() -> None:
-    allowed = SIZE - len([t for t in TOKENIZER.specials if t != TOKENIZER.end])
+    allowed = len([t for t in range(TOKENIZER.timestamp_begin) if t not in TOKENIZER.specials]) + 1  # and the end
     expected = 10.0 - math.log(math.exp(10.0) + math.exp(5.0) + allowed - 2)
     assert decoded(Script([ALPHA])).mean_logprob() == pytest.approx(expected, abs=1e-4)
 
@@ -141,5 +154,22 @@ def test_compression_ratio_of_a_loop_is_high() -> None:
     assert compression_ratio("thank you for watching " * 10) > 2.4 > compression_ratio("it is a fine day for a walk")
 
 
-def test_detect_language_is_the_best_language_token() -> None:
-    assert detect_language(Script([]), None, TOKENIZER) == "en"
+def test_average_log_probability_counts_the_end() -> None:
+    result = decoded(Script([ALPHA, BRAVO]))
+    assert result.end_logprob < 0.0
+    assert result.average_logprob == pytest.approx((sum(result.logprobs) + result.end_logprob) / 3)
+
+
+def test_sampler_draws_are_those_of_the_softmax_and_of_the_seed() -> None:
+    scores = np.log(np.array([0.5, 0.3, 0.2, 0.0], np.float32) + 1e-30)
+    scores[3] = -np.inf
+    draw, again = Sampler(1.0, 7), Sampler(1.0, 7)
+    drawn = [draw(scores) for _ in range(2_000)]
+    assert drawn == [again(scores) for _ in range(2_000)]
+    np.testing.assert_allclose(np.bincount(drawn, minlength=4) / 2_000, [0.5, 0.3, 0.2, 0.0], atol=0.04)
+
+
+def test_sampler_near_temperature_zero_takes_the_best() -> None:
+    scores = np.array([1.0, 1.2, 0.9], np.float32)
+    draw = Sampler(1e-3, 0)
+    assert {draw(scores) for _ in range(100)} == {1}

@@ -14,9 +14,10 @@ import torch
 from tokenizers import decoders, models, pre_tokenizers
 from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
 
-from voxduct.asr.decoding import Decoded, greedy
+from voxduct.asr.decoding import Decoded, Request, greedy
 from voxduct.asr.options import AsrOptions, DecodingOptions
 from voxduct.asr.recogniser import Window
+from voxduct.asr.rules import text_rules
 from voxduct.asr.tokenizer import Tokenizer
 from voxduct.dsp import LogMel
 from voxduct.errors import InferenceError, ModelError
@@ -95,7 +96,8 @@ def whisper(exported: Path) -> OnnxWhisper:
 def decoded(whisper: OnnxWhisper, folder: Path, clip: np.ndarray, forced: tuple[int, ...] = ()) -> Decoded:
     tokenizer = Tokenizer.load(folder / "tokenizer.json")
     encoding = whisper.encode(LogMel(80).compute(clip))
-    return greedy(whisper, encoding, tokenizer, tokenizer.prompt(None), forced, clip.size, ROOM)
+    rules = text_rules(tokenizer, ROOM)
+    return greedy(whisper, encoding, Request.of_text(tokenizer, ROOM, rules, tokenizer.prompt(None), clip.size, forced))
 
 
 def expected_tokens(model: WhisperForConditionalGeneration, clip: np.ndarray) -> list[int]:
@@ -176,6 +178,34 @@ def test_whisper_states_over_one_encoding_are_independent(whisper: OnnxWhisper) 
     third = whisper.new_state(encoding)
     apart = [whisper.decode([START, NO_TIMESTAMPS], third).logits, whisper.decode([5, 6], third).logits]
     np.testing.assert_allclose(np.concatenate(apart), together, atol=1e-4)
+
+
+def test_whisper_rows_of_a_batch_are_independent_and_can_be_reordered(whisper: OnnxWhisper) -> None:
+    encodings = [whisper.encode(LogMel(80).compute(clip)) for clip in CLIPS[:2]]
+    alone = [whisper.new_state(encoding) for encoding in encodings]
+    together = whisper.new_batch(encodings)
+    first = [whisper.decode([START, 5 + i], state).logits for i, state in enumerate(alone)]
+    np.testing.assert_allclose(
+        whisper.decode_batch(np.array([[START, 5], [START, 6]]), together).logits, first, atol=1e-4
+    )
+    whisper.select([1, 0, 1], together)
+    second = [whisper.decode([7], state).logits for state in alone]
+    step = whisper.decode_batch(np.array([[7], [7], [7]]), together)
+    np.testing.assert_allclose(step.logits, [second[1], second[0], second[1]], atol=1e-4)
+
+
+def test_whisper_separate_decoders_batch_as_the_merged_one(
+    whisper: OnnxWhisper, exported: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(exported, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "onnx" / "decoder_model_merged.onnx").unlink()
+    steps = []
+    for model in (whisper, OnnxWhisper(tmp_path)):
+        state = model.new_batch([model.encode(LogMel(80).compute(clip)) for clip in CLIPS[:2]])
+        model.decode_batch(np.array([[START, 5], [START, 6]]), state)
+        model.select([1, 1, 0], state)
+        steps.append(model.decode_batch(np.array([[7, 8], [9, 8], [7, 8]]), state).logits)
+    np.testing.assert_allclose(steps[0], steps[1], atol=1e-4)
 
 
 def test_whisper_state_of_another_model_is_refused(whisper: OnnxWhisper) -> None:

@@ -1,30 +1,31 @@
-"""Log-probabilities become tokens: greedy decoding with Whisper's rules and guards against runaways."""
+"""Logits become tokens: greedy decoding and sampling, with guards against runaways."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-import numpy.typing as npt
 
 from voxduct.asr.options import DecodingOptions
+from voxduct.asr.rules import Rule, apply_rules
 from voxduct.asr.tokenizer import Tokenizer
 from voxduct.audio import SAMPLE_RATE
 from voxduct.models import DecoderStep, Floats, WhisperModel
 
-Bools = npt.NDArray[np.bool_]
-
 LOOPS = ((1, 6), (2, 4), (3, 4), *((period, 3) for period in range(4, 17)))  # (tokens of a phrase, times in a row)
+
+Choose = Callable[[Floats], int]
+"""Scores of shape [vocabulary], forbidden ones -inf, to the next token."""
 
 
 class StopReason(StrEnum):
     """Why decoding stopped."""
 
     END = "end"
-    RATE = "rate"  # more tokens than anyone can say in that time
+    RATE = "rate"  # more tokens than anyone can say in that time, or than the model has room for
     LOOP = "loop"  # the same phrase again and again
 
 
@@ -33,7 +34,7 @@ class Decoded:
     """What was decoded from one window."""
 
     tokens: tuple[int, ...]
-    """Text tokens, the forced ones first."""
+    """Text tokens and timestamps, the forced ones first."""
     logprobs: tuple[float, ...]
     """Of each of `tokens`."""
     attention: Floats | None
@@ -41,62 +42,153 @@ class Decoded:
     no_speech: float
     """Probability that the window holds no speech; 0 when the vocabulary has no token for it."""
     reason: StopReason
+    end_logprob: float = 0.0
+    """Of the end token; 0 where decoding stopped for another reason."""
 
     def mean_logprob(self, first: int = 0) -> float:
         """Of the tokens from index `first` on; 0 when there are none."""
         return float(np.mean(self.logprobs[first:])) if len(self.logprobs) > first else 0.0
 
+    @property
+    def average_logprob(self) -> float:
+        """Of all tokens and the end, as Whisper's thresholds mean it; 0 when there are none."""
+        count = len(self.logprobs) + (self.reason is StopReason.END)
+        return (sum(self.logprobs) + self.end_logprob) / count if count else 0.0
 
-def greedy(
-    model: WhisperModel,
-    encoding: object,
-    tokenizer: Tokenizer,
-    prompt: Sequence[int],
-    forced: Sequence[int],
-    samples: int,
-    options: DecodingOptions,
-) -> Decoded:
-    """Decodes one window.
 
-    Args:
-        model: the Whisper.
-        encoding: what its encoder said about the window.
-        tokenizer: its vocabulary.
-        prompt: special tokens before the text, the start token first.
-        forced: text tokens that are known; fed in one call with the prompt, never decoded again.
-        samples: how much audio the window holds; limits the number of tokens.
-        options: suppressed tokens and limits.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Request:
+    """How one window is decoded."""
+
+    prompt: tuple[int, ...]
+    """Tokens before the text: previous text, if any, then the special tokens."""
+    forced: tuple[int, ...] = ()
+    """Text tokens that are known; fed in one call with the prompt, never decoded again."""
+    rules: tuple[Rule, ...]
+    limit: int
+    """Greatest number of tokens after the prompt, forced ones included unless there are more of those."""
+    start: int
+    end: int
+    no_speech: int | None = None
+    """The token that means it, at the place of the start token."""
+    stop_at_loops: bool = True
+    """Cut a phrase off that comes again and again."""
+
+    @classmethod
+    def of_text(
+        cls,
+        tokenizer: Tokenizer,
+        options: DecodingOptions,
+        rules: tuple[Rule, ...],
+        prompt: Sequence[int],
+        samples: int | None,
+        forced: Sequence[int] = (),
+        *,
+        stop_at_loops: bool = True,
+    ) -> Request:
+        """A request limited by what the decoder has room for, and by what can be said in `samples` of audio."""
+        positions = 2 * (options.max_previous + 1)
+        limit = min(options.max_tokens, positions - len(prompt) - 1)
+        if samples is not None:
+            limit = min(limit, int(options.max_tokens_per_s * samples / SAMPLE_RATE) + options.spare_tokens)
+        return cls(
+            prompt=tuple(prompt),
+            forced=tuple(forced),
+            rules=rules,
+            limit=limit,
+            start=tokenizer.start,
+            end=tokenizer.end,
+            no_speech=tokenizer.no_speech,
+            stop_at_loops=stop_at_loops,
+        )
+
+
+class Hypothesis:
+    """One text that grows token by token, with the evidence for it."""
+
+    def __init__(self, request: Request, step: DecoderStep) -> None:
+        """After the prompt and the forced tokens were fed; `step` is what the decoder said to all of them."""
+        before = len(request.prompt)
+        predicting = step.logits[before - 1 : before - 1 + len(request.forced)]
+        start = before - 1 - request.prompt[::-1].index(request.start)
+        self._request = request
+        self._limit = max(request.limit, len(request.forced))
+        self._rows = [] if step.attention is None else list(step.attention[:, before - 1 :].swapaxes(0, 1))
+        self._no_speech = _probability(step.logits[start], request.no_speech)
+        self._reason = StopReason.END
+        self._end_logprob = 0.0
+        self.tokens = list(request.forced)
+        self.logprobs = [log_probability(row, token) for row, token in zip(predicting, request.forced, strict=True)]
+
+    def extend(self, logits: Floats, choose: Choose) -> int | None:
+        """Takes the next token by logits of shape [vocabulary]; feed it to the decoder. None: the text has ended."""
+        request = self._request
+        scores = apply_rules(request.rules, logits, self.tokens)
+        token = choose(scores)
+        logprob = log_probability(scores, token)
+        if token == request.end:
+            self._end_logprob = logprob
+            return None
+        if len(self.tokens) >= self._limit:
+            self._reason = StopReason.RATE
+            return None
+        self.tokens.append(token)
+        self.logprobs.append(logprob)
+        return None if request.stop_at_loops and self._loops() else token
+
+    def attend(self, attention: Floats | None) -> None:
+        """The alignment heads' weights by which the next token will be predicted, shape [heads, frames]."""
+        if attention is not None:
+            self._rows.append(attention)
+
+    def stop(self, reason: StopReason, end_logprob: float = 0.0) -> None:
+        """Says how it ended, where that was not found out by `extend`."""
+        self._reason, self._end_logprob = reason, end_logprob
+
+    def decoded(self) -> Decoded:
+        """What was said."""
+        attention = np.stack(self._rows, axis=1) if self._rows else None
+        tokens, logprobs = tuple(self.tokens), tuple(self.logprobs)
+        return Decoded(tokens, logprobs, attention, self._no_speech, self._reason, self._end_logprob)
+
+    def _loops(self) -> bool:
+        repeated = repeated_tail(self.tokens[len(self._request.forced) :])
+        if repeated:
+            del self.tokens[-repeated:], self.logprobs[-repeated:]
+            del self._rows[len(self.tokens) + 1 :]
+            self._reason = StopReason.LOOP
+        return repeated > 0
+
+
+def most_probable(scores: Floats) -> int:
+    """The best token of scores of shape [vocabulary]."""
+    return int(np.argmax(scores))
+
+
+class Sampler:
+    """Draws tokens at a temperature, from a seed: the same draws for the same scores.
+
+    Gumbel-max: the greatest of the scores with Gumbel noise is distributed as their softmax.
     """
+
+    def __init__(self, temperature: float, seed: int) -> None:
+        self._temperature = temperature
+        self._random = np.random.default_rng(seed)
+
+    def __call__(self, scores: Floats) -> int:
+        """Draws from scores of shape [vocabulary]; forbidden ones, -inf, are never drawn."""
+        return int(np.argmax(scores / self._temperature + self._random.gumbel(size=scores.size)))
+
+
+def greedy(model: WhisperModel, encoding: object, request: Request, choose: Choose = most_probable) -> Decoded:
+    """Decodes one window token by token; `choose` makes it sampling."""
     state = model.new_state(encoding)
-    step = model.decode([*prompt, *forced], state)
-    no_speech = _probability(step.logits[0], tokenizer.no_speech)
-    tokens, logprobs, rows = _read_forced(step, len(prompt), forced)
-    allowed = _allowed(tokenizer, step.logits.shape[1], options)
-    limit = max(_limit(samples, options), len(forced))
-    while True:
-        token, logprob = _choose(step.logits[-1], allowed, options.begin_suppress if not tokens else ())
-        if token == tokenizer.end or len(tokens) >= limit:
-            reason = StopReason.END if token == tokenizer.end else StopReason.RATE
-            break
-        tokens.append(token)
-        logprobs.append(logprob)
-        if repeated := repeated_tail(tokens[len(forced) :]):
-            del tokens[-repeated:], logprobs[-repeated:]
-            del rows[len(tokens) + 1 :]
-            reason = StopReason.LOOP
-            break
+    step = model.decode([*request.prompt, *request.forced], state)
+    hypothesis = Hypothesis(request, step)
+    while (token := hypothesis.extend(step.logits[-1], choose)) is not None:
         step = model.decode([token], state)
-        if step.attention is not None:
-            rows.append(step.attention[:, -1])
-    attention = np.stack(rows, axis=1) if rows else None
-    return Decoded(tuple(tokens), tuple(logprobs), attention, no_speech, reason)
-
-
-def detect_language(model: WhisperModel, encoding: object, tokenizer: Tokenizer) -> str:
-    """The most probable language of a window, by one decoder step, as Whisper does."""
-    logits = model.decode([tokenizer.start], model.new_state(encoding)).logits[-1]
-    known = {code: token for code, token in tokenizer.languages.items() if token < logits.size}
-    return max(known, key=lambda code: float(logits[known[code]]))
+        hypothesis.attend(None if step.attention is None else step.attention[:, -1])
+    return hypothesis.decoded()
 
 
 def compression_ratio(text: str) -> float:
@@ -116,40 +208,11 @@ def repeated_tail(tokens: Sequence[int]) -> int:
     return 0
 
 
-def _limit(samples: int, options: DecodingOptions) -> int:
-    by_rate = int(options.max_tokens_per_s * samples / SAMPLE_RATE) + options.spare_tokens
-    return min(by_rate, options.max_tokens)
-
-
-def _read_forced(step: DecoderStep, before: int, forced: Sequence[int]) -> tuple[list[int], list[float], list[Floats]]:
-    """Forced tokens, their log-probabilities, and the attention rows that predicted them and what follows."""
-    predicting = step.logits[before - 1 : before - 1 + len(forced)]
-    logprobs = [float(_log_softmax(row)[token]) for row, token in zip(predicting, forced, strict=True)]
-    rows = [] if step.attention is None else list(step.attention[:, before - 1 :].swapaxes(0, 1))
-    return list(forced), logprobs, rows
-
-
-def _allowed(tokenizer: Tokenizer, vocabulary: int, options: DecodingOptions) -> Bools:
-    """Which tokens may be chosen: text and the end; shape [vocabulary]."""
-    allowed = np.ones(vocabulary, np.bool_)
-    never = {*tokenizer.specials, *options.suppress} - {tokenizer.end}
-    allowed[[token for token in never if token < vocabulary]] = False
-    return allowed
-
-
-def _choose(logits: Floats, allowed: Bools, begin_suppress: Sequence[int]) -> tuple[int, float]:
-    """The best allowed token and its log-probability among the allowed ones."""
-    scores = np.where(allowed, logits, -np.inf)
-    scores[[token for token in begin_suppress if token < scores.size]] = -np.inf
-    token = int(np.argmax(scores))
-    return token, float(_log_softmax(scores)[token])
-
-
-def _log_softmax(logits: Floats) -> npt.NDArray[np.float64]:
-    shifted = logits.astype(np.float64) - logits.max()
-    normal: npt.NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum())
-    return normal
+def log_probability(scores: Floats, token: int) -> float:
+    """Of `token` in the softmax over scores of shape [vocabulary]."""
+    top = float(scores.max())
+    return float(scores[token]) - top - float(np.log(np.exp(scores - top).sum(dtype=np.float64)))
 
 
 def _probability(logits: Floats, token: int | None) -> float:
-    return 0.0 if token is None or token >= logits.size else float(np.exp(_log_softmax(logits)[token]))
+    return 0.0 if token is None or token >= logits.size else float(np.exp(log_probability(logits, token)))

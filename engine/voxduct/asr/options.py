@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Task(StrEnum):
+    """What becomes of speech: its words, or English ones."""
+
+    TRANSCRIBE = "transcribe"
+    TRANSLATE = "translate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,8 +21,16 @@ class DecodingOptions:
     """Tokens that are never chosen (besides special tokens and timestamps, which never are)."""
     begin_suppress: tuple[int, ...] = ()
     """Tokens that are not chosen as the first one."""
+    max_initial_timestamp: int | None = 50
+    """The greatest timestamp a window may begin with, in steps of 20 ms; None is any."""
+    beams: int = 1
+    """Hypotheses that are followed side by side (beam search); 1 is greedy."""
+    length_penalty: float = 1.0
+    """Hypotheses of a beam search are compared by log-probability over length to this power."""
     max_tokens: int = 440
     """Greatest number of text tokens of one window, whatever its length."""
+    max_previous: int = 223
+    """Greatest number of tokens of earlier text fed before a window: half a Whisper's 448 positions, less one."""
     max_tokens_per_s: float = 10.0
     """A window's tokens are stopped at this rate, plus `spare_tokens`."""
     spare_tokens: int = 8
@@ -24,6 +40,10 @@ class DecodingOptions:
     """No-speech probability from which a window with low log-probability is dropped."""
     max_compression: float = 2.4
     """Text bytes over their deflated bytes, above which a window is a loop and is dropped."""
+    temperatures: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    """Of recordings: tried in order until the text is believable. Live streams are decoded at 0 only."""
+    seed: int = 0
+    """Of the tokens drawn above temperature 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +52,14 @@ class AsrOptions:
 
     language: str | None = None
     """Language code such as `en`; None lets a multilingual model find out. English-only models ignore it."""
+    languages: tuple[str, ...] = ()
+    """Languages to find out among; empty is all the model knows."""
+    task: Task = Task.TRANSCRIBE
+    """Whether to write what is said, or to translate it into English."""
+    prompt: str = ""
+    """Text that seems to come before: names, spellings, a style of punctuation."""
+    hot_words: str = ""
+    """Words that are likely to be said; unlike the prompt they are never pushed out by later text."""
     update_ms: int = 400
     """Audio between two updates of the text."""
     first_update_ms: int = 800

@@ -7,9 +7,13 @@ from enum import StrEnum
 
 import numpy as np
 
-from voxduct.asr.decoding import Decoded, StopReason, compression_ratio, detect_language, greedy
+from voxduct.asr.decoding import Decoded, Request, StopReason, compression_ratio
+from voxduct.asr.fallback import search
 from voxduct.asr.hypothesis import HeardWord
+from voxduct.asr.language import SpokenLanguage, detect_language
 from voxduct.asr.options import AsrOptions, DecodingOptions
+from voxduct.asr.prompt import build_prompt
+from voxduct.asr.rules import text_rules
 from voxduct.asr.tokenizer import Tokenizer
 from voxduct.asr.words import word_spans
 from voxduct.audio import SAMPLE_RATE, Samples
@@ -53,6 +57,8 @@ class Heard:
     """The words after the forced ones."""
     language: str
     doubt: Doubt | None = None
+    language_probability: float = 1.0
+    """How sure `language` is; 1 where it was given."""
 
 
 class Recogniser:
@@ -65,36 +71,42 @@ class Recogniser:
         options: AsrOptions | None = None,
         decoding: DecodingOptions | None = None,
     ) -> None:
-        self._decoding = decoding or DecodingOptions()
-        self._model = model
-        self._tokenizer = tokenizer
-        self._log_mel = LogMel(model.num_mels)
+        self.model = model
+        self.tokenizer = tokenizer
         self.options = options or AsrOptions()
+        self.decoding = decoding or DecodingOptions()
+        self.log_mel = LogMel(model.num_mels)
         self.multilingual = tokenizer.multilingual
+        self._rules = text_rules(tokenizer, self.decoding)
+
+    def configured(self, options: AsrOptions | None = None, decoding: DecodingOptions | None = None) -> Recogniser:
+        """The same model with other options; None keeps them."""
+        return Recogniser(self.model, self.tokenizer, options or self.options, decoding or self.decoding)
 
     def recognise(self, window: Window) -> Heard:
-        """Log-mel, encoder, decoder, word times. The only place in recognition that computes; run it inside a job."""
-        language = window.language or (None if self.multilingual else "en")
-        if self._is_silent(window.samples):
-            return Heard((), language or "", Doubt.SILENT)
-        encoding = self._model.encode(self._log_mel.compute(self._padded(window)))
-        if language is None:
-            language = detect_language(self._model, encoding, self._tokenizer)
-        decoded = greedy(
-            self._model,
-            encoding,
-            self._tokenizer,
-            self._tokenizer.prompt(language),
-            window.forced,
-            window.samples.size,
-            self._decoding,
-        )
+        """Log-mel, encoder, decoder, word times. The only place in streaming that computes; run it inside a job."""
+        if self.is_silent(window.samples):
+            return Heard((), window.language or ("" if self.multilingual else "en"), Doubt.SILENT)
+        encoding = self.model.encode(self.log_mel.compute(self.padded(window.samples, window.tail)))
+        language = self.language_of(encoding, window.language)
+        decoded = search(self.model, encoding, self._request(window, language.code), self.decoding)
         doubt = self._doubt(decoded, len(window.forced))
         if doubt in (Doubt.UNLIKELY, Doubt.REPETITIVE):
-            return Heard((), language, doubt)
-        return Heard(self._words(decoded, window, language), language, doubt)
+            return Heard((), language.code, doubt, language.probability)
+        return Heard(self._words(decoded, window, language.code), language.code, doubt, language.probability)
 
-    def _is_silent(self, samples: Samples) -> bool:
+    def language_of(self, encoding: object, given: str | None) -> SpokenLanguage:
+        """The language that was given, English for a model that knows no other, else the likeliest of those allowed."""
+        if given is not None or not self.multilingual:
+            return SpokenLanguage(given or "en", 1.0)
+        return detect_language(self.model, encoding, self.tokenizer, self.options.languages)
+
+    def _request(self, window: Window, language: str) -> Request:
+        prompt = build_prompt(self.tokenizer, self.options, language, room=self.decoding.max_previous)
+        return Request.of_text(self.tokenizer, self.decoding, self._rules, prompt, window.samples.size, window.forced)
+
+    def is_silent(self, samples: Samples) -> bool:
+        """Whether nothing in samples of shape [n] is loud enough to be speech."""
         count = samples.size // LEVEL_FRAME
         if count == 0:
             return True
@@ -102,16 +114,18 @@ class Recogniser:
         loudest = float(np.mean(np.square(frames), axis=1).max())
         return bool(loudest < 10.0 ** (self.options.min_level_db / 10.0))
 
-    def _padded(self, window: Window) -> Samples:
-        shortest = self.options.min_window_ms * SAMPLE_RATE // 1000
-        return np.pad(window.samples, (0, max(window.tail, shortest - window.samples.size)))
+    def padded(self, samples: Samples, tail: int | None = None) -> Samples:
+        """Samples with silence after them: `tail` of it, or that of a final pass, and more up to the least length."""
+        per_ms = SAMPLE_RATE // 1000
+        tail = self.options.final_tail_ms * per_ms if tail is None else tail
+        return np.pad(samples, (0, max(tail, self.options.min_window_ms * per_ms - samples.size)))
 
     def _doubt(self, decoded: Decoded, first: int) -> Doubt | None:
-        limits = self._decoding
+        limits = self.decoding
         new = decoded.tokens[first:]
         if decoded.mean_logprob(first) < limits.min_logprob and decoded.no_speech > limits.max_no_speech:
             return Doubt.UNLIKELY
-        if compression_ratio(self._tokenizer.decode(new)) > limits.max_compression:
+        if compression_ratio(self.tokenizer.decode(new)) > limits.max_compression:
             return Doubt.REPETITIVE
         match decoded.reason:
             case StopReason.LOOP:
@@ -122,8 +136,8 @@ class Recogniser:
                 return None
 
     def _words(self, decoded: Decoded, window: Window, language: str) -> tuple[HeardWord, ...]:
-        words = self._tokenizer.words(decoded.tokens, language)
-        spans = word_spans(words, decoded.attention, window.samples, self._model.frame_samples)
+        words = self.tokenizer.words(decoded.tokens, language)
+        spans = word_spans(words, decoded.attention, window.samples, self.model.frame_samples)
         heard = []
         for text, (start, end) in zip(words, spans, strict=True):
             if text.first >= len(window.forced):

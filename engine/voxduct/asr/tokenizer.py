@@ -9,6 +9,7 @@ from pathlib import Path
 
 import tokenizers
 
+from voxduct.asr.options import Task
 from voxduct.errors import ModelError
 
 SPACE_MARK = "Ġ"  # byte-level BPE's name of the space; a token that starts with it starts a word
@@ -42,7 +43,12 @@ class Tokenizer:
         self.start = self._required("<|startoftranscript|>")
         self.no_timestamps = self._required("<|notimestamps|>")
         self.transcribe = self._find("<|transcribe|>")
+        self.translate = self._find("<|translate|>")
+        self.start_of_previous = self._find("<|startofprev|>")
         self.no_speech = self._find("<|nospeech|>", "<|nocaptions|>")
+        first_time = self._find("<|0.00|>")
+        self.timestamp_begin = self.no_timestamps + 1 if first_time is None else first_time
+        """The token of 0.00 s, also where the vocabulary does not name it; each later id is 20 ms more."""
         ids: dict[str, int] = vocabulary.get_vocab(with_added_tokens=True)
         self.languages = {match[1]: i for token, i in ids.items() if (match := _LANGUAGE.fullmatch(token))}
         self.specials = frozenset(i for token, i in ids.items() if _SPECIAL.fullmatch(token))
@@ -72,13 +78,29 @@ class Tokenizer:
             raise ModelError(f"the tokenizer has no {name}; it does not belong to a Whisper model")
         return found
 
-    def prompt(self, language: str | None) -> tuple[int, ...]:
-        """The tokens before the text: plain text without timestamps, in `language` when the model knows several."""
+    def prompt(
+        self, language: str | None, task: Task = Task.TRANSCRIBE, *, timestamps: bool = False
+    ) -> tuple[int, ...]:
+        """The special tokens before the text; language and task only where the model knows several languages.
+
+        Raises:
+            ModelError: the model does not know the language, or cannot translate.
+        """
+        text = () if timestamps else (self.no_timestamps,)
         if not self.multilingual or self.transcribe is None:
-            return (self.start, self.no_timestamps)
+            if task is Task.TRANSLATE:
+                raise ModelError("the model knows English only and cannot translate; choose a multilingual one")
+            return (self.start, *text)
         if language not in self.languages:
             raise ModelError(f"the model does not know the language {language!r}; it has {sorted(self.languages)}")
-        return (self.start, self.languages[language], self.transcribe, self.no_timestamps)
+        chosen = self.translate if task is Task.TRANSLATE else self.transcribe
+        if chosen is None:
+            raise ModelError("the model's vocabulary has no <|translate|>; choose a model that translates")
+        return (self.start, self.languages[language], chosen, *text)
+
+    def is_timestamp(self, token: int) -> bool:
+        """Whether a token says a time, not text."""
+        return token >= self.timestamp_begin
 
     def encode(self, text: str) -> list[int]:
         """Text to ids, without special tokens."""
@@ -87,7 +109,8 @@ class Tokenizer:
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Ids to text, special tokens and timestamps left out."""
-        text: str = self._vocabulary.decode([t for t in tokens if t not in self.specials], skip_special_tokens=True)
+        kept = [t for t in tokens if t not in self.specials and t < self.timestamp_begin]
+        text: str = self._vocabulary.decode(kept, skip_special_tokens=True)
         return text
 
     def words(self, tokens: Sequence[int], language: str | None = None) -> list[TextWord]:

@@ -7,7 +7,7 @@ goes from run to run as OrtValues, without copies. One instance serves all strea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,19 +15,20 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from voxduct.asr.options import AsrOptions
+from voxduct.asr.options import AsrOptions, DecodingOptions
 from voxduct.asr.recogniser import Recogniser
 from voxduct.asr.tokenizer import Tokenizer
 from voxduct.errors import InferenceError, ModelError
-from voxduct.models import DecoderStep, Floats
+from voxduct.models import BatchStep, DecoderStep, Floats, Ints
 from voxduct.onnx.runtime import OrtOptions, open_session
 from voxduct.onnx.whisper_files import find_graphs, is_multilingual, read_decoding, read_json
 
+MAX_POSITIONS = 448  # of the decoder
 FULL_FRAMES = 3_000  # log-mel frames of 30 s
 PROBE_FRAMES = 200  # an encoder that takes these takes any number
 MEL_FRAMES = 2  # log-mel frames per encoder frame
 FRAME_SAMPLES = 320
-ATTENTION = "cross_attentions"  # optional output of a decoder: the alignment heads' weights
+ATTENTION = "cross_attentions"  # optional output of a decoder: the alignment heads' weights; `.N` is all of layer N's
 _T = TypeVar("_T")
 
 
@@ -42,13 +43,26 @@ class Encoding:
 
 @dataclass(slots=True, eq=False)
 class DecoderState:
-    """A decoder's cache over one encoding."""
+    """A decoder's cache over one encoding, or one per row."""
 
-    encoding: Encoding
+    encodings: tuple[Encoding, ...]
+    """Of each row."""
     cache: dict[str, ort.OrtValue] = field(default_factory=dict)
     """`past_key_values.*` inputs of the next run; empty before the first."""
     position: int = 0
     """Tokens fed so far."""
+
+    @property
+    def frames(self) -> int:
+        """Encoder frames of the longest row's window, padding left out."""
+        return max(encoding.frames for encoding in self.encodings)
+
+    def hidden(self) -> ort.OrtValue:
+        """What the encoder said, shape [rows, frames, width]."""
+        first = self.encodings[0].hidden
+        if len(self.encodings) == 1:
+            return first
+        return _value(np.concatenate([encoding.hidden.numpy() for encoding in self.encodings]))
 
 
 class OnnxWhisper:
@@ -67,6 +81,7 @@ class OnnxWhisper:
         past = self.graphs.decoder_with_past
         self._next = self._first if past is None else _Graph(open_session(past, options))
         self.num_mels = _num_mels(folder)
+        self._heads = [(int(layer), int(head)) for layer, head in _alignment_heads(folder)]
         self.dynamic = self._takes_any_length()
         """Whether the encoder takes windows of any length; if not, they are padded to 30 s."""
 
@@ -87,52 +102,95 @@ class OnnxWhisper:
 
     def new_state(self, encoding: object) -> DecoderState:
         """A decoder state with an empty cache."""
-        return DecoderState(_checked(encoding, Encoding))
+        return DecoderState((_checked(encoding, Encoding),))
+
+    def new_batch(self, encodings: Sequence[object]) -> DecoderState:
+        """A decoder state with a row for each encoding and an empty cache.
+
+        Raises:
+            InferenceError: the encodings are not of equal length; pad the windows to that of the longest.
+        """
+        rows = tuple(_checked(encoding, Encoding) for encoding in encodings)
+        if len({row.hidden.shape()[1] for row in rows}) != 1:
+            raise InferenceError("windows of different lengths cannot be decoded together; pad them to the longest")
+        return DecoderState(rows)
 
     def decode(self, tokens: Sequence[int], state: object) -> DecoderStep:
-        """Feeds tokens after those fed before; advances `state` in place.
+        """Feeds tokens after those fed before to a state of one row; advances `state` in place.
 
         All tokens of the first call are fed at once, those of later calls one by one.
         """
+        step = self.decode_batch(np.array([tokens], np.int64), state)
+        return DecoderStep(step.logits[0], None if step.attention is None else step.attention[0])
+
+    def decode_batch(self, tokens: Ints, state: object) -> BatchStep:
+        """Feeds tokens of shape [rows, n] as `decode` does; advances `state` in place."""
         state = _checked(state, DecoderState)
         if state.position == 0:
             return self._run(self._first, tokens, state)
-        steps = [self._run(self._next, [token], state) for token in tokens]
+        if tokens.shape[1] == 1:
+            return self._run(self._next, tokens, state)
+        steps = [self._run(self._next, tokens[:, i : i + 1], state) for i in range(tokens.shape[1])]
         attention = [step.attention for step in steps if step.attention is not None]
-        return DecoderStep(
-            np.concatenate([step.logits for step in steps]),
-            np.concatenate(attention, axis=1) if attention else None,
+        return BatchStep(
+            np.concatenate([step.logits for step in steps], axis=1),
+            np.concatenate(attention, axis=2) if attention else None,
         )
 
-    def _run(self, graph: _Graph, tokens: Sequence[int], state: DecoderState) -> DecoderStep:
+    def select(self, rows: Sequence[int], state: object) -> None:
+        """Makes these the rows of `state`; the encoder's keys and values are moved only where rows change windows."""
+        state = _checked(state, DecoderState)
+        encodings = tuple(state.encodings[row] for row in rows)
+        if list(rows) == list(range(len(state.encodings))):
+            return
+        moved = encodings != state.encodings
+        for name, value in state.cache.items():
+            if moved or ".encoder." not in name:
+                state.cache[name] = _value(np.ascontiguousarray(value.numpy()[np.asarray(rows)]))
+        state.encodings = encodings
+
+    def _run(self, graph: _Graph, tokens: Ints, state: DecoderState) -> BatchStep:
         outputs = graph.run(self._feeds(graph, tokens, state))
         for name, value in outputs.items():
             if name.startswith("present"):
                 past = name.replace("present", "past_key_values", 1)
                 if state.position == 0 or ".encoder." not in past:  # a merged decoder repeats them empty
                     state.cache[past] = value
-        state.position += len(tokens)
-        attention = outputs.get(ATTENTION)
-        rows = None if attention is None else attention.numpy()[0, :, :, : state.encoding.frames]
-        return DecoderStep(
-            outputs["logits"].numpy()[0].astype(np.float32, copy=False),
-            None if rows is None else rows.astype(np.float32, copy=False),
+        state.position += tokens.shape[1]
+        attention = self._attention(outputs)
+        return BatchStep(
+            outputs["logits"].numpy().astype(np.float32, copy=False),
+            None if attention is None else attention[..., : state.frames].astype(np.float32, copy=False),
         )
 
-    def _feeds(self, graph: _Graph, tokens: Sequence[int], state: DecoderState) -> dict[str, ort.OrtValue]:
+    def _attention(self, outputs: dict[str, ort.OrtValue]) -> Floats | None:
+        """The alignment heads' weights, shape [rows, heads, tokens, frames], from whichever outputs hold them."""
+        if ATTENTION in outputs:
+            chosen: Floats = outputs[ATTENTION].numpy()
+            return chosen
+        layers = {int(name.rpartition(".")[2]): name for name in outputs if name.startswith(f"{ATTENTION}.")}
+        if not layers:
+            return None
+        weights = {layer: outputs[name].numpy() for layer, name in layers.items()}
+        heads = self._heads or [
+            (n, h) for n in range(len(weights) // 2, len(weights)) for h in range(weights[n].shape[1])
+        ]
+        return np.stack([weights[layer][:, head] for layer, head in heads], axis=1)
+
+    def _feeds(self, graph: _Graph, tokens: Ints, state: DecoderState) -> dict[str, ort.OrtValue]:
         feeds: dict[str, ort.OrtValue] = {}
         for name in graph.inputs:
             match name:
                 case "input_ids":
-                    feeds[name] = _value(np.array([tokens], np.int64))
+                    feeds[name] = _value(np.ascontiguousarray(tokens))
                 case "encoder_hidden_states":
-                    feeds[name] = state.encoding.hidden
+                    feeds[name] = state.hidden()
                 case "use_cache_branch":
                     feeds[name] = _value(np.array([state.position > 0]))
                 case "cache_position":
-                    feeds[name] = _value(np.arange(state.position, state.position + len(tokens)))
+                    feeds[name] = _value(np.arange(state.position, state.position + tokens.shape[1]))
                 case _ if name.startswith("past_key_values"):
-                    feeds[name] = state.cache.get(name) or graph.empty(name)
+                    feeds[name] = state.cache.get(name) or graph.empty(name, len(state.encodings))
                 case _:
                     raise ModelError(f"{self.graphs.decoder} wants an input {name!r} that no known Whisper has")
         return feeds
@@ -156,15 +214,16 @@ class _Graph:
         self._session = session
         self.inputs = {given.name: given for given in session.get_inputs()}
         self._outputs = [output.name for output in session.get_outputs()]
-        self._empty = {name: self._make_empty(name) for name in self.inputs if name.startswith("past_key_values")}
 
     def floats(self, name: str) -> type[np.float16] | type[np.float32]:
         """The type of a floating-point input."""
         return np.float16 if self.inputs[name].type == "tensor(float16)" else np.float32
 
-    def empty(self, name: str) -> ort.OrtValue:
+    def empty(self, name: str, rows: int) -> ort.OrtValue:
         """A cache of no tokens."""
-        return self._empty[name]
+        batch_heads_length_width = self.inputs[name].shape
+        heads, width = batch_heads_length_width[1], batch_heads_length_width[3]
+        return _value(np.zeros((rows, heads, 0, width), self.floats(name)))
 
     def run(self, feeds: dict[str, ort.OrtValue], *, quiet: bool = False) -> dict[str, ort.OrtValue]:
         """All outputs by name; `quiet` keeps a failure out of ONNX Runtime's log."""
@@ -173,11 +232,6 @@ class _Graph:
             options.log_severity_level = 4
         values = self._session.run_with_ort_values(self._outputs, feeds, options)
         return dict(zip(self._outputs, values, strict=True))
-
-    def _make_empty(self, name: str) -> ort.OrtValue:
-        batch_heads_length_width = self.inputs[name].shape
-        heads, width = batch_heads_length_width[1], batch_heads_length_width[3]
-        return _value(np.zeros((1, heads, 0, width), self.floats(name)))
 
 
 def load_recogniser(
@@ -189,7 +243,18 @@ def load_recogniser(
     """A recogniser from a folder in Hugging Face's layout, its decoding rules read from there; raises ModelError."""
     tokenizer = Tokenizer.load(folder / "tokenizer.json", multilingual=is_multilingual(folder))
     model = OnnxWhisper(folder, ort_options, precision)
-    return Recogniser(model, tokenizer, asr_options, decoding=read_decoding(folder))
+    return Recogniser(model, tokenizer, asr_options, _decoding(folder))
+
+
+def _decoding(folder: Path) -> DecodingOptions:
+    """The folder's rules, with those of timestamps and of earlier text."""
+    config = {**read_json(folder / "config.json"), **read_json(folder / "generation_config.json")}
+    positions = int(config.get("max_target_positions") or MAX_POSITIONS)
+    return replace(
+        read_decoding(folder),
+        max_initial_timestamp=config.get("max_initial_timestamp_index", DecodingOptions().max_initial_timestamp),
+        max_previous=positions // 2 - 1,
+    )
 
 
 def _num_mels(folder: Path) -> int:
@@ -199,6 +264,11 @@ def _num_mels(folder: Path) -> int:
     if not isinstance(found, int):
         raise ModelError(f"{folder / 'config.json'} does not say num_mel_bins; the model's folder is incomplete")
     return found
+
+
+def _alignment_heads(folder: Path) -> Sequence[tuple[int, int]]:
+    """Layer and head of each; empty where the model does not say."""
+    return read_json(folder / "generation_config.json").get("alignment_heads") or ()
 
 
 def silence_of(log_mel: Floats) -> float:

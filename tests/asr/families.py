@@ -1,0 +1,150 @@
+"""Whispers of random weights, one of each family, as optimum exports them; made where they are tested.
+
+Real checkpoints differ from each other in mel bands, special tokens and layers; these differ likewise, and are small.
+Texts of random weights differ from clip to clip, but timestamps crowd out text and none ever ends: some rows of the
+output matrix are changed for that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from string import ascii_lowercase
+
+import numpy as np
+import numpy.typing as npt
+import tokenizers
+import torch
+from tokenizers import decoders, models, pre_tokenizers
+from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
+from transformers.models.whisper.tokenization_whisper import LANGUAGES
+
+RATE = 16_000
+TIMESTAMPS = 1501
+LETTERS = sorted(pre_tokenizers.ByteLevel.alphabet())
+PAIRS = [*product(ascii_lowercase, repeat=2), *(("Ġ", letter) for letter in ascii_lowercase)]
+TEXT = len(LETTERS) + len(PAIRS)  # tokens of text; the special ones follow
+POSITIONS = 96  # of the decoder
+BLANK = LETTERS.index("Ġ")
+SUPPRESSED = (1, 2, 7, 8, 300)  # as real checkpoints suppress brackets and notes
+
+
+@dataclass(frozen=True)
+class Family:
+    """What tells one kind of Whisper from another."""
+
+    name: str
+    mels: int = 80
+    languages: int = 99
+    encoder_layers: int = 1
+    decoder_layers: int = 2
+    multilingual: bool = True
+    ends_like: int = 0
+    """The text token in whose place a text ends; one that about half of the clips say."""
+
+    @property
+    def specials(self) -> list[str]:
+        """Every token after the text, in the order of real vocabularies."""
+        languages = [f"<|{code}|>" for code in list(LANGUAGES)[: self.languages]]
+        tasks = ["translate", "transcribe", "startoflm", "startofprev", "nospeech", "notimestamps"]
+        times = [f"<|{i * 0.02:.2f}|>" for i in range(TIMESTAMPS)]
+        return ["<|endoftext|>", "<|startoftranscript|>", *languages, *(f"<|{task}|>" for task in tasks), *times]
+
+    def token(self, name: str) -> int:
+        """The id of a special token."""
+        return TEXT + self.specials.index(f"<|{name}|>")
+
+
+FAMILIES = (
+    Family("tiny", ends_like=160),
+    Family("tiny.en", multilingual=False, ends_like=320),
+    Family("large-v3", mels=128, languages=100, ends_like=287),
+    Family("large-v3-turbo", mels=128, languages=100, encoder_layers=2, decoder_layers=4, ends_like=617),
+    Family("distil-large-v3", mels=128, languages=100, encoder_layers=2, decoder_layers=2, ends_like=122),
+)
+
+
+def make_torch_model(family: Family) -> WhisperForConditionalGeneration:
+    """A model with random weights and the generation config of its family."""
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    end, start = family.token("endoftext"), family.token("startoftranscript")
+    config = WhisperConfig(
+        vocab_size=TEXT + len(family.specials), d_model=32, encoder_layers=family.encoder_layers,
+        decoder_layers=family.decoder_layers, encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=64,
+        decoder_ffn_dim=64, num_mel_bins=family.mels, max_target_positions=POSITIONS, pad_token_id=end,
+        bos_token_id=end, eos_token_id=end, decoder_start_token_id=start, suppress_tokens=None,
+        begin_suppress_tokens=None, init_std=0.25, attn_implementation="eager",
+    )  # fmt: skip
+    model = WhisperForConditionalGeneration(config).eval()
+    _scale_rows(model, family)
+    _configure_generation(model, family)
+    return model
+
+
+def _scale_rows(model: WhisperForConditionalGeneration, family: Family) -> None:
+    with torch.no_grad():
+        rows = model.model.decoder.embed_tokens.weight
+        rows[family.token("notimestamps") + 1 :] *= 0.6
+        rows[family.token("endoftext")] = rows[family.ends_like] * 1.05
+
+
+def _configure_generation(model: WhisperForConditionalGeneration, family: Family) -> None:
+    generation = model.generation_config
+    generation.suppress_tokens = [*SUPPRESSED, family.token("startoftranscript"), family.token("startofprev")]
+    generation.begin_suppress_tokens = [BLANK, family.token("endoftext")]
+    generation.no_timestamps_token_id = family.token("notimestamps")
+    generation.prev_sot_token_id = family.token("startofprev")
+    generation.max_initial_timestamp_index = 50
+    generation.max_length = POSITIONS
+    generation.is_multilingual = family.multilingual
+    generation.alignment_heads = [[0, 1], [family.decoder_layers - 1, 0]]
+    if family.multilingual:
+        codes = list(LANGUAGES)[: family.languages]
+        generation.lang_to_id = {f"<|{code}|>": family.token(code) for code in codes}
+        generation.task_to_id = {task: family.token(task) for task in ("transcribe", "translate")}
+
+
+def export(family: Family, model: WhisperForConditionalGeneration, folder: Path) -> Path:
+    """Writes a folder in the Hugging Face layout by optimum: merged and separate decoders, 30-s encoder."""
+    from optimum.exporters.onnx import onnx_export_from_model
+
+    onnx_export_from_model(model, folder, task="automatic-speech-recognition-with-past", do_validation=False)
+    (folder / "onnx").mkdir()
+    for graph in folder.glob("*.onnx"):
+        graph.rename(folder / "onnx" / graph.name)
+    model.config.save_pretrained(folder)
+    model.generation_config.save_pretrained(folder)
+    WhisperFeatureExtractor(feature_size=family.mels).save_pretrained(folder)
+    save_tokenizer(family, folder)
+    return folder
+
+
+def save_tokenizer(family: Family, folder: Path) -> None:
+    """A byte-level vocabulary of letters and pairs, then the family's special tokens."""
+    names = [*LETTERS, *("".join(pair) for pair in PAIRS)]
+    bpe = tokenizers.Tokenizer(models.BPE({name: i for i, name in enumerate(names)}, PAIRS))
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    bpe.add_special_tokens(family.specials)
+    bpe.save(str(folder / "tokenizer.json"))
+
+
+def make_clips(count: int, seconds: float = 30.0, seed: int = 0) -> list[npt.NDArray[np.float32]]:
+    """Noises, tones and chirps, each of its own level and pitch; shape [seconds * 16,000] each."""
+    random = np.random.default_rng(seed)
+    time = np.arange(int(seconds * RATE)) / RATE
+    clips = []
+    for i in range(count):
+        noise = random.standard_normal(time.size)
+        low, high = random.uniform(100, 2_000), random.uniform(2_000, 7_000)
+        beat = np.sin(2 * np.pi * random.uniform(0.1, 3.0) * time) > 0
+        sound = (
+            noise,
+            np.sin(2 * np.pi * low * time) * beat,
+            np.sin(2 * np.pi * (low + (high - low) * time / (2 * seconds)) * time),
+            noise * beat,
+        )[i % 4]
+        clips.append((sound * 10.0 ** random.uniform(-3, -0.5) + 1e-4 * noise).astype(np.float32))
+    return clips
