@@ -6,11 +6,11 @@
     │   ├── MessageError       a message that is not in the protocol, or out of order
     │   ├── TextError          text that cannot be spoken (empty, too long)
     │   ├── VoiceError         no voice of that name
-    │   ├── UnknownModelError  no model, file or precision of that name
     │   └── LimitError         a limit of the server was reached
     └── ServerError            our fault, or the machine's
         ├── ExtraError         an optional part of Voxduct is not installed
         ├── ModelError         a model's files are missing, corrupt or not what they claim to be
+        │   ├── UnknownModelError  no model, revision or precision of that name
         │   ├── HubError       a hub cannot be reached, refuses, or broke off; what came is kept
         │   ├── ChecksumError  a file is not what its checksum says; it was removed
         │   └── DiskFullError  the disk has no room for a model
@@ -71,12 +71,6 @@ class VoiceError(ClientError):
     code = "unknown_voice"
 
 
-class UnknownModelError(ClientError):
-    """A model, a file of it, or a precision that is not there under that name."""
-
-    code = "unknown_model"
-
-
 class LimitError(ClientError):
     """A limit that the server states in `ready` was exceeded."""
 
@@ -99,6 +93,12 @@ class ModelError(ServerError):
     """A model's files are missing, corrupt, or not what their manifest says."""
 
     code = "bad_model"
+
+
+class UnknownModelError(ModelError):
+    """A model, a revision of it, or a precision that is not there under that name."""
+
+    code = "unknown_model"
 
 
 class HubError(ModelError):

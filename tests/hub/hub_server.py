@@ -120,7 +120,7 @@ class Handler(BaseHTTPRequestHandler):
         if rest and rest[-1] not in ("main", repo.commit):
             return self._refuse("RevisionNotFound")
         siblings = [sibling(name, content) for name, content in repo.files.items()]
-        document = {"id": repo_id, "modelId": repo_id, "sha": repo.commit, "siblings": siblings}
+        document: dict[str, object] = {"id": repo_id, "modelId": repo_id, "sha": repo.commit, "siblings": siblings}
         document |= {"private": False, "downloads": 0, "likes": 0, "tags": [], "cardData": {"license": repo.license}}
         self._answer(200, json.dumps(document).encode(), {"Content-Type": "application/json"})
         return None
@@ -137,6 +137,7 @@ class Handler(BaseHTTPRequestHandler):
             return self._send(repo, name, headers, with_body)
         digest = sha256(content)
         headers |= {"X-Linked-Etag": f'"{digest}"', "X-Linked-Size": str(len(content))}
+        headers |= {"X-Xet-Hash": digest, "X-Xet-Refresh-Route": f"{self.hub.address}/xet"}  # offered, and not there
         headers["Location"] = f"{self.hub.address}/store/{repo_id}/{digest}"
         return self._answer(302, b"", headers)
 

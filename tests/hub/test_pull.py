@@ -3,49 +3,23 @@
 from __future__ import annotations
 
 import errno
-import random
 import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from tests.hub.hub_server import Hub, Repository, serving, sha256
+from tests.hub.hub_server import serving, sha256
+from tests.hub.room import DECODER, ENCODER, MODEL, Room, noise
 from voxduct.errors import ChecksumError, DiskFullError, HubError, ModelError, UnknownModelError
-from voxduct.hub import Manifest, verify
+from voxduct.hub import verify
 from voxduct.hub.client import HubClient, HubOptions
 from voxduct.hub.pull import ensure, pull
 from voxduct.hub.reference import HubModel
 from voxduct.onnx.whisper_layout import choose_files
-
-MODEL = HubModel("onnx-community/whisper-nano", precision="int8")
-ENCODER, DECODER = "onnx/encoder_model_int8.onnx", "onnx/decoder_model_merged_int8.onnx"
-
-
-def noise(size: int, seed: int) -> bytes:
-    return random.Random(seed).randbytes(size)
-
-
-def make_repository() -> Repository:
-    return Repository(
-        {
-            "config.json": b'{"num_mel_bins": 80}',
-            "tokenizer.json": noise(300, 1),
-            "README.md": b"a card",
-            "model.safetensors": noise(500, 2),
-            ENCODER: noise(20_000, 3),
-            DECODER: noise(50_000, 4),
-            "onnx/encoder_model.onnx": noise(400, 5),
-            "onnx/encoder_model.onnx_data": noise(90_000, 6),
-            "onnx/decoder_model_merged.onnx": noise(100_000, 7),
-        }
-    )
-
 
 TOP = Path(__file__).parents[2]
 ENVIRONMENT = {"PYTHONPATH": f"{TOP / 'engine'}:{TOP}"}
@@ -64,35 +38,9 @@ print("whole", manifest.folder, flush=True)
 """
 
 
-class Room(NamedTuple):
-    """A hub with one repository, and a client with an empty cache."""
-
-    hub: Hub
-    repository: Repository
-    client: HubClient
-    said: list[str]
-
-    def pull(self, model: HubModel = MODEL) -> Manifest:
-        return pull(model, choose_files, self.client, self.said.append)
-
-    def offline(self) -> Room:
-        return self._replace(client=HubClient(HubOptions(cache=self.client.cache, offline=True)))
-
-    def contents(self) -> dict[str, bytes]:
-        return {str(path): path.read_bytes() for path in self.client.cache.rglob("*") if path.is_file()}
-
-
 def pull_command(room: Room) -> list[str]:
     """Another process that pulls the same model into the same cache."""
     return [sys.executable, "-c", PULL_AND_VERIFY, room.hub.address, str(room.client.cache), MODEL.repo_id]
-
-
-@pytest.fixture
-def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
-    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1_000)  # what is kept of a broken download
-    repository = make_repository()
-    with serving({MODEL.repo_id: repository}) as hub:
-        yield Room(hub, repository, HubClient(HubOptions(endpoint=hub.address, cache=tmp_path / "cache")), [])
 
 
 def test_pull_takes_exactly_the_files_of_the_precision(room: Room) -> None:
@@ -232,12 +180,12 @@ def test_pull_of_another_precision_says_what_it_took(room: Room) -> None:
 @pytest.mark.parametrize(
     ("model", "words"),
     [
-        (HubModel("nobody/nothing"), "nobody/nothing is not on http"),
+        (HubModel("nobody/nothing"), "nobody/nothing is not on http.*, and no folder here"),
         (replace(MODEL, revision="v9"), "no such revision"),
         (replace(MODEL, precision="int3"), "'int3' is no precision; choose of int8"),
     ],
 )
-def test_pull_of_what_is_not_there_is_wrong_use(room: Room, model: HubModel, words: str) -> None:
+def test_pull_of_what_is_not_there_names_it(room: Room, model: HubModel, words: str) -> None:
     with pytest.raises(UnknownModelError, match=words):
         room.pull(model)
 
@@ -320,6 +268,25 @@ def test_offline_pull_finds_what_is_in_the_cache(room: Room) -> None:
     room.hub.requests.clear()
     assert room.offline().pull(replace(MODEL, revision="c" * 40)).files == first.files
     assert room.hub.requests == []
+
+
+def test_offline_pull_takes_the_model_pulled_before(room: Room) -> None:
+    first = room.pull()
+    room.hub.requests.clear()
+    assert room.offline().pull() == first
+    assert room.hub.requests == []
+
+
+def test_offline_pull_of_a_precision_that_is_not_here_takes_no_other(room: Room) -> None:
+    room.pull()
+    with pytest.raises(HubError, match=r"fp32 is not there in full.*pull it while online"):
+        room.offline().pull(replace(MODEL, revision="c" * 40, precision="fp32"))
+
+
+@pytest.mark.parametrize("name", ["onnx/encoder_model.onnx_data/../../../../outside", "/onnx/encoder_model.onnx_data"])
+def test_pull_ignores_names_that_lead_outside(room: Room, name: str) -> None:
+    room.repository.files[name] = noise(300, 8)
+    assert name not in room.pull(replace(MODEL, precision="fp32")).files
 
 
 def test_offline_pull_of_what_was_never_pulled_says_so(room: Room) -> None:

@@ -1,11 +1,11 @@
-"""`voxduct models list|pull|verify|export`: which models are here, fetching others, and whether they are whole."""
+"""`voxduct models list|pull|verify|prepare|export`: which models are here, fetching and making others."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from voxduct.cli import models_export, models_list, models_pull
+from voxduct.cli import models_export, models_list, models_prepare, models_pull
 from voxduct.cli.arguments import Commands
 from voxduct.errors import ModelError
 from voxduct.hub import Manifest, embedded, read_manifest
@@ -18,10 +18,10 @@ from voxduct.hub.pull import find_here
 def register(commands: Commands) -> None:
     """Adds the command."""
     parser = commands.add_parser(
-        "models", help="list, pull, verify or export models", description=__doc__, allow_abbrev=False
+        "models", help="list, pull, verify, prepare or export models", description=__doc__, allow_abbrev=False
     )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    for action in (models_list, models_pull, models_export):
+    for action in (models_list, models_pull, models_prepare, models_export):
         action.register(actions)
     verifier = actions.add_parser(
         "verify", help="read every file and compare its checksum", description=run_verify.__doc__, allow_abbrev=False
@@ -34,22 +34,21 @@ def register(commands: Commands) -> None:
 
 def run_verify(options: argparse.Namespace) -> int:
     """Reads every file of embedded and pulled models, and prints each that is missing or damaged."""
-    manifests = [manifest for name in options.names for manifest in _named(name)] or [
-        *embedded(),
-        *models_list.pulled(),
-    ]
+    manifests = [manifest for name in options.names for manifest in _named(name)]
+    if not options.names:
+        manifests = [*embedded(), *models_list.pulled()]
     if not manifests:
         raise ModelError("no models are here; install voxduct from its wheel, or run in a checkout")
     damaged = []
     for manifest in manifests:
         wrong = list(problems(manifest))
         if wrong:
-            damaged.append(manifest.name)
+            damaged.append(manifest.remedy)
             print("\n".join(wrong))
         else:
             print(f"{manifest.name}: {len(manifest.files)} files as they should be", file=sys.stderr)
     if damaged:
-        raise ModelError(f"damaged: {', '.join(damaged)}; install voxduct again, or pull them again")
+        raise ModelError(f"{len(damaged)} of {len(manifests)} models are damaged: {', '.join(damaged)}")
     return 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from voxduct.cli.arguments import Commands
 from voxduct.cli.models_pull import check_new, print_made, report
 from voxduct.hub.pull import pull_folder
-from voxduct.onnx.export import EXPORTS, export_whisper
+from voxduct.onnx.export import EXPORTS, convert_whisper, export_whisper
 from voxduct.onnx.whisper_layout import choose_files
 
 
@@ -31,7 +31,8 @@ def run(options: argparse.Namespace) -> int:
     options.to.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=options.to.parent, prefix=".export-") as room:
         made = Path(room) / options.checkpoint.resolve().name
-        export_whisper(options.checkpoint, made, options.precision)
+        export_whisper(options.checkpoint, made)
+        convert_whisper(made, options.precision)
         manifest = pull_folder(made, options.to, choose_files, options.precision, report)
     print_made(manifest, options.json)
     return 0

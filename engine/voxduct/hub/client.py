@@ -7,11 +7,14 @@ HF_TOKEN. What it lacks is here: checksums, room on the disk, and errors that sa
 from __future__ import annotations
 
 import importlib
+import logging
+import re
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from voxduct.errors import HubError
 from voxduct.hub.checksum import matches
@@ -20,6 +23,7 @@ from voxduct.hub.reference import HubModel
 from voxduct.hub.store import repo_folder
 
 UNSTATED = "unstated"
+_CHECKSUM = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +67,9 @@ class HubClient:
     def __init__(self, options: HubOptions | None = None) -> None:
         options = options or HubOptions()
         self._library = load_library()
-        constants = importlib.import_module("huggingface_hub.constants")
+        constants: Any = importlib.import_module("huggingface_hub.constants")
+        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its warnings are in our errors
+        constants.HF_HUB_DISABLE_XET = True  # its downloads start afresh when they were interrupted; HTTP's go on
         self.address: str = options.endpoint or constants.ENDPOINT
         self.cache = options.cache or Path(constants.HF_HUB_CACHE)
         self.offline: bool = options.offline or bool(constants.HF_HUB_OFFLINE)
@@ -83,7 +89,7 @@ class HubClient:
         files = [_remote_file(sibling) for sibling in info.siblings or ()]
         card = info.card_data
         stated = card.get("license") if card else None
-        return Listing(model, info.sha, str(stated or UNSTATED), {file.name: file for file in files})
+        return Listing(model, info.sha, str(stated or UNSTATED), _sound(files))
 
     def missing_bytes(self, listing: Listing, names: tuple[str, ...]) -> int:
         """What is still to come of these files."""
@@ -117,7 +123,7 @@ class HubClient:
             DiskFullError: the disk became full; what came is kept.
         """
         self._drop_overlong(listing, file)
-        missing = self._missing(listing, file) + 1
+        missing = self._missing(listing, file)
         while True:
             try:
                 return self._download(listing, file)
@@ -136,6 +142,7 @@ class HubClient:
                 revision=listing.commit,
                 cache_dir=self.cache,
                 endpoint=self.address,
+                local_files_only=self.offline,
             )
         return Path(path)
 
@@ -171,13 +178,11 @@ class HubClient:
         if not snapshot.is_dir():
             raise HubError(f"{model} is not in {self.cache}, and the hub is not asked offline; pull it while online")
         paths = [path for path in sorted(snapshot.rglob("*")) if path.is_file()]
-        files = {path.relative_to(snapshot).as_posix(): path for path in paths}
-        return Listing(
-            model,
-            commit,
-            UNSTATED,
-            {name: RemoteFile(name, path.stat().st_size, path.resolve().name) for name, path in files.items()},
-        )
+        files = [
+            RemoteFile(path.relative_to(snapshot).as_posix(), path.stat().st_size, path.resolve().name)
+            for path in paths
+        ]
+        return Listing(model, commit, UNSTATED, _sound(files))
 
 
 def _remote_file(sibling: object) -> RemoteFile:
@@ -186,3 +191,12 @@ def _remote_file(sibling: object) -> RemoteFile:
     large = getattr(sibling, "lfs", None)
     checksum: str = large.sha256 if large else getattr(sibling, "blob_id", None) or ""
     return RemoteFile(name, size, checksum)
+
+
+def _sound(files: Iterable[RemoteFile]) -> dict[str, RemoteFile]:
+    """By name, those that can be checked and that stay inside their folder; a hub may say anything."""
+    return {
+        file.name: file
+        for file in files
+        if _CHECKSUM.fullmatch(file.checksum) and not {"", ".", ".."} & set(file.name.split("/"))
+    }

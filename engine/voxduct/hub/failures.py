@@ -66,7 +66,9 @@ def _translated(error: Exception, what: str, address: str) -> VoxductError | Non
         case errors.GatedRepoError():
             return HubError(f"{what} wants its terms accepted: do so on {address}, then log in with `hf auth login`")
         case errors.RepositoryNotFoundError():
-            return UnknownModelError(f"{what} is not on {address}; check the name, or log in if it is private")
+            return UnknownModelError(
+                f"{what} is not on {address}, and no folder here; check the name, or log in if it is private"
+            )
         case errors.RevisionNotFoundError():
             return UnknownModelError(f"{what}: {address} has no such revision; leave it out to take main")
         case errors.LocalEntryNotFoundError() if not isinstance(error.__cause__, errors.EntryNotFoundError):

@@ -40,6 +40,12 @@ class Manifest:
     folder: Path
 
     @property
+    def remedy(self) -> str:
+        """What a user does when files are damaged."""
+        verb = "pull" if "/" in self.name else "install"  # names of repositories have an owner
+        return f"{verb} {self.name} again"
+
+    @property
     def size(self) -> int:
         """Bytes of all files that are there."""
         return sum(path.stat().st_size for name in self.files if (path := self.folder / name).is_file())
@@ -63,7 +69,7 @@ def read_manifest(folder: Path) -> Manifest:
 def verify(manifest: Manifest) -> None:
     """Reads every file; raises ModelError naming the first that is missing or not what the manifest says."""
     for problem in problems(manifest):
-        raise ModelError(f"{problem}; install {manifest.name} again")
+        raise ModelError(f"{problem}; {manifest.remedy}")
 
 
 def problems(manifest: Manifest) -> Iterator[str]:

@@ -53,8 +53,13 @@ def pull(model: HubModel, choose: Chooser, client: HubClient, report: Reporter) 
         ModelError: the repository holds no model that `choose` knows.
     """
     precision = model.precision or DEFAULT_PRECISION
+    here = find_pulled(client.cache, model.repo_id, model.revision, precision) if client.offline else None
+    if here is not None:
+        return here
     listing = client.list_files(model)
     chosen = choose(str(model), {name: file.size for name, file in listing.files.items()}, precision)
+    if chosen.remark and client.offline:  # another precision may be all that this cache has, not all that there is
+        raise HubError(f"{model} is not in {client.cache}: {chosen.remark}; pull it while online")
     if chosen.remark:
         report(f"{model}: {chosen.remark}")
     with locked(client.cache, model.repo_id, f"{model}: waiting for another pull of it to end", report):

@@ -46,7 +46,7 @@ def find_pulled(cache: Path, repo_id: str, revision: str, precision: str) -> Man
 def list_pulled(cache: Path) -> list[Manifest]:
     """All pulled models; a folder whose manifest cannot be read is none."""
     found = []
-    for path in sorted(cache.glob(f"models--*/{OURS}/*/*/{MANIFEST_NAME}")):
+    for path in sorted(cache.glob(f"models--*/{OURS}/*/[!.]*/{MANIFEST_NAME}")):
         try:
             found.append(read_manifest(path.parent))
         except ModelError:
@@ -61,14 +61,16 @@ def assemble(target: Path, name: str, version: str, license: str, files: Mapping
     """
     made = target.with_name(f".{target.name}.new")
     shutil.rmtree(made, ignore_errors=True)
-    made.mkdir(parents=True)
-    for inside, path in files.items():
-        (made / inside).parent.mkdir(parents=True, exist_ok=True)
-        _link(path.resolve(), made / inside)
-    hashes = {inside: sha256(made / inside) for inside in sorted(files)}
-    document = {"name": name, "kind": "asr", "version": version, "license": license, "files": hashes}
-    (made / MANIFEST_NAME).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    _replace(made, target)
+    try:
+        for inside, path in files.items():
+            (made / inside).parent.mkdir(parents=True, exist_ok=True)
+            _link(path.resolve(), made / inside)
+        hashes = {inside: sha256(made / inside) for inside in sorted(files)}
+        document = {"name": name, "kind": "asr", "version": version, "license": license, "files": hashes}
+        (made / MANIFEST_NAME).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        _replace(made, target)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
     return read_manifest(target)
 
 
