@@ -32,7 +32,9 @@ class Repository:
     gone: set[str] = field(default_factory=set)
     """Listed, but missing."""
     gate: threading.Event | None = None
-    """Downloads of large files wait for it."""
+    """Downloads of large files wait for it ..."""
+    reached: threading.Event = field(default_factory=threading.Event)
+    """... and set this before."""
 
 
 @dataclass
@@ -145,6 +147,7 @@ class Handler(BaseHTTPRequestHandler):
         repo = self.hub.repositories[repo_id]
         name = next(name for name, content in repo.files.items() if sha256(content) == digest)
         if repo.gate is not None and with_body:
+            repo.reached.set()
             repo.gate.wait()
         self._send(repo, name, {"ETag": f'"{digest}"'}, with_body)
 

@@ -263,6 +263,17 @@ def test_two_pulls_at_once_download_once_and_both_succeed(room: Room) -> None:
     assert room.hub.downloads(ENCODER) == room.hub.downloads(DECODER) == [None]
 
 
+def test_pull_after_one_that_was_killed_is_whole(room: Room) -> None:
+    room.repository.gate = threading.Event()
+    with subprocess.Popen(pull_command(room), stdout=subprocess.DEVNULL, env=ENVIRONMENT) as killed:
+        reached = room.repository.reached.wait(timeout=60)
+        killed.kill()  # while it holds the repository
+    room.repository.gate.set()
+    assert reached
+    verify(room.pull())
+    assert not any("waiting" in line for line in room.said)
+
+
 def test_offline_pull_finds_what_is_in_the_cache(room: Room) -> None:
     first = room.pull()
     room.hub.requests.clear()
