@@ -154,10 +154,13 @@ def test_prepare_batch_of_windows_is_accepted(exports: Exports, prepared: dict[s
 def test_prepare_record_says_what_was_done_and_how_close_it_is(prepared: dict[str, Path]) -> None:
     record = read_record(prepared["tiny.en"])
     assert record is not None
-    assert {(step.graph, step.step, step.done) for step in record.steps} >= {
+    assert [(step.graph, step.step, step.done) for step in record.steps] == [
         ("encoder_model", "length", True),
+        ("encoder_model", "shapes", True),
+        ("encoder_model", "fusion", True),
         (MERGED, "attention", True),
-    }
+        (MERGED, "shapes", True),
+    ]
     assert all(difference <= 1e-3 for difference in record.differences.values())
 
 
@@ -166,7 +169,32 @@ def test_prepare_prepared_folder_again_changes_nothing_more(prepared: dict[str, 
     features = RNG.standard_normal((1, 80, 400), np.float32)
     np.testing.assert_array_equal(encoded(again, features), encoded(prepared["tiny.en"], features))
     record = read_record(again)
-    assert record is not None and "already" in record.steps[0].note
+    assert record is not None
+    assert all("already" in step.note for step in record.steps)
+
+
+def test_prepare_encoder_attention_is_one_operation_a_layer(exports: Exports, prepared: dict[str, Path]) -> None:
+    nodes = onnx.load(prepared["turbo"] / "onnx" / "encoder_model.onnx").graph.node
+    kinds = [node.op_type for node in nodes]
+    assert kinds.count("MultiHeadAttention") == exports["turbo"].family.encoder_layers
+    assert "Softmax" not in kinds and kinds.count("Shape") == 1  # of the window, to cut the positions
+
+
+def test_prepare_fusion_that_changes_results_is_taken_back(
+    exports: Exports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoil(model: onnx.ModelProto, *, heads: int) -> str:
+        model.graph.node.append(onnx.helper.make_node("Neg", ["last_hidden_state"], ["spoilt"]))
+        model.graph.output[0].name = "spoilt"
+        return "spoilt"
+
+    monkeypatch.setattr("voxduct.onnx.prepare.whisper.fuse_attention", spoil)
+    source = exports["tiny.en"]
+    made = prepare_whisper(source.folder, tmp_path / "made", precision=Precision.FP32)
+    features = noise(source, 200)
+    np.testing.assert_allclose(encoded(made, features), torch_encoded(source, features), atol=1e-3)
+    record = read_record(made)
+    assert record is not None and [step.step for step in record.steps if not step.done] == ["shapes and fusion"]
 
 
 def test_prepare_decoder_without_visible_attention_leaves_it_out_and_says_why(exports: Exports, tmp_path: Path) -> None:

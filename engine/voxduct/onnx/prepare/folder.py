@@ -25,7 +25,9 @@ class Export:
     decoders: dict[str, Path]
     """By stem: the merged one alone, or the first and the next."""
     inputs: Inputs
+    encoder_heads: int
     layers: int
+    """Of the decoder, as the heads that follow."""
     heads: int
     alignment: tuple[Head, ...]
     """As the generation config lists them, else the upper half of the layers."""
@@ -74,7 +76,8 @@ def read_export(folder: Path) -> Export:
         config.number("d_model"),
         config.number("vocab_size"),
     )
-    return Export(folder, encoder, decoders, inputs, layers, heads, _alignment(folder, layers, heads))
+    encoder_heads = config.number("encoder_attention_heads")
+    return Export(folder, encoder, decoders, inputs, encoder_heads, layers, heads, _alignment(folder, layers, heads))
 
 
 def _graph(folder: Path, stem: str) -> Path | None:

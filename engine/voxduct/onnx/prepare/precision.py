@@ -34,7 +34,11 @@ def to_int8(model: onnx.ModelProto) -> onnx.ModelProto:
             reduce_range=True,
             weight_type=QuantType.QInt8,
             use_external_data_format=source.with_name(f"{source.name}_data").exists(),
-            extra_options={"MatMulConstBOnly": True, "EnableSubgraph": True},
+            extra_options={
+                "MatMulConstBOnly": True,
+                "EnableSubgraph": True,
+                "DefaultTensorType": onnx.TensorProto.FLOAT,  # behind fused operations, whose outputs onnx cannot infer
+            },
         )
         made = load(target)
     del made.metadata_props[:]

@@ -16,9 +16,11 @@ from voxduct.onnx.prepare.cache import Recipe, Record
 from voxduct.onnx.prepare.cross_attention import expose_heads
 from voxduct.onnx.prepare.encoder_length import free_length
 from voxduct.onnx.prepare.folder import ENCODER, FIRST, MERGED, NEXT, Export
+from voxduct.onnx.prepare.fusion import fuse_attention
 from voxduct.onnx.prepare.precision import to_fp16, to_int8
 from voxduct.onnx.prepare.proof import TOLERANCE, decoder_difference, encoder_difference, encoder_frames
 from voxduct.onnx.prepare.report import NotRewritable, Step
+from voxduct.onnx.prepare.shapes import spell_out
 from voxduct.onnx.prepare.storage import load, remove, save, size
 
 logger = logging.getLogger(__name__)
@@ -76,22 +78,40 @@ class WhisperPreparation:
         self._compare(f"decoder_{name}", decoder, tolerance=math.inf)
 
     def _rewrite_encoder(self, path: Path) -> None:
-        model = load(self._export.encoder)
+        export = self._export
+        heads, width = export.encoder_heads, export.inputs.width // export.encoder_heads
+        model = load(export.encoder)
         freed = self._step(ENCODER, "length", free_length, model)
         save(model, path)
-        self._compare("encoder", encoder_difference(self._export.encoder, path, self._export.inputs))
-        if freed and encoder_frames(path, self._export.inputs, PROBE_FRAMES) != PROBE_FRAMES // 2:
-            raise ModelError(f"{self._export.encoder} makes states of another length than {PROBE_FRAMES // 2}")
+        self._compare("encoder", encoder_difference(export.encoder, path, export.inputs))
+        if freed and encoder_frames(path, export.inputs, PROBE_FRAMES) != PROBE_FRAMES // 2:
+            raise ModelError(f"{export.encoder} makes states of another length than {PROBE_FRAMES // 2}")
+        self._step(ENCODER, "shapes", lambda model: spell_out(model, heads=heads, width=width), model)
+        self._step(ENCODER, "fusion", lambda model: fuse_attention(model, heads=heads), model)
+        self._take_if_equal(model, path)
+
+    def _take_if_equal(self, model: onnx.ModelProto, path: Path) -> None:
+        """Puts a faster encoder in the place of the plain one, unless it differs from the export."""
+        faster = path.with_name(f"faster_{path.name}")
+        save(model, faster)
+        try:
+            self._compare("encoder", encoder_difference(self._export.encoder, faster, self._export.inputs))
+        except ModelError as error:
+            self._steps.append(Step(ENCODER, "shapes and fusion", False, f"taken back: {error}"))
+            logger.warning("%s: shapes and fusion are left out: %s", ENCODER, error)
+        else:
+            save(model, path)
+        finally:
+            remove(faster)
 
     def _rewrite_decoder(self, stem: str, path: Path) -> None:
         export = self._export
+        layers, heads, width = export.layers, export.heads, export.inputs.width // export.heads
         model = load(export.decoders[stem])
         self._step(
-            stem,
-            "attention",
-            lambda model: expose_heads(model, export.alignment, layers=export.layers, heads=export.heads),
-            model,
+            stem, "attention", lambda model: expose_heads(model, export.alignment, layers=layers, heads=heads), model
         )
+        self._step(stem, "shapes", lambda model: spell_out(model, heads=heads, width=width), model)
         save(model, path)
 
     def _step(self, graph: str, step: str, rewrite: Rewrite, model: onnx.ModelProto) -> bool:
