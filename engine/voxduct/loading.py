@@ -41,7 +41,7 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
-PRECISIONS = {Device.CPU: None, Device.CUDA: "fp16"}  # what a device runs best, where the user named none
+PRECISIONS = {Device.CUDA: "fp16"}  # what a device runs best, where the user named none; else the folder decides
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,7 @@ def locate(model: str | None, kind: ModelKind, device: Device = Device.CPU) -> L
     Raises as `load_engine` does.
     """
     place = resolve(model, kind)
-    precision = place.precision or PRECISIONS[device]
+    precision = place.precision or PRECISIONS.get(device)
     match place:
         case HubModel():
             wanted = replace(place, precision=precision)
