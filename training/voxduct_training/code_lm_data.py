@@ -136,7 +136,7 @@ class Rows:
         self.by_speaker: dict[str, list[Utterance]] = defaultdict(list)
         for utterance in utterances:
             self.by_speaker[utterance.speaker].append(utterance)
-        self.speakers = [s for s, found in self.by_speaker.items() if len(found) >= 4]
+        self.speakers = [s for s, found in self.by_speaker.items() if len(found) >= 4] or list(self.by_speaker)
         share = np.array([weights.get(s, weights["*"]) for s in self.speakers])
         self.share = share / share.sum()
         self.steps, self.rng = steps, np.random.default_rng(seed)

@@ -158,7 +158,7 @@ def main() -> None:
     torch.manual_seed(0)
     train_part, held_part = divide([u for path in given.codes for u in load(path)])
     rows = Rows(train_part, VOICES, given.steps, seed=int(time.time()))
-    held = Rows(held_part, VOICES, given.steps, seed=0)
+    held = Rows(held_part or train_part, VOICES, given.steps, seed=0)
     model = CodeLm(**PROFILES[given.profile])
     if given.codec:
         start_from(model, ShippedCodec(given.codec).books)
