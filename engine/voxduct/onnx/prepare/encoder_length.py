@@ -28,8 +28,7 @@ def free_length(model: onnx.ModelProto) -> str:
     if table is None:
         return "the export already takes any length"
     moving = next(name for name in add.input if name != table)
-    rank = len(_carried(scope, table).dims)
-    _cut(model.graph, add, table, moving, axis=max(rank - 2, 0))
+    _cut(model.graph, add, table, moving)
     _declare(model.graph)
     forget_shapes(model.graph)
     return f"positions are cut to the window's length at {add.name or add.output[0]}"
@@ -74,11 +73,11 @@ def _carried(scope: Scope, name: str) -> onnx.TensorProto:
     return _carried(scope, node.input[0])
 
 
-def _cut(graph: onnx.GraphProto, add: onnx.NodeProto, table: str, moving: str, *, axis: int) -> None:
-    """table[:length], the length being that of what it is added to."""
+def _cut(graph: onnx.GraphProto, add: onnx.NodeProto, table: str, moving: str) -> None:
+    """table[..., :length, :], the length being that of what it is added to."""
     prefix = "voxduct/positions"
     graph.initializer.extend(
-        [integers(f"{prefix}/zero", [0]), integers(f"{prefix}/one", [1]), integers(f"{prefix}/axis", [axis])]
+        [integers(f"{prefix}/zero", [0]), integers(f"{prefix}/one", [1]), integers(f"{prefix}/axis", [-2])]
     )
     made = [
         helper.make_node("Shape", [moving], [f"{prefix}/shape"], f"{prefix}/Shape"),
