@@ -41,7 +41,8 @@ def add_engine_options(parser: argparse.ArgumentParser, *, hears: bool = True, s
     """Which models, and on what they run."""
     group = parser.add_argument_group("models")
     if hears:
-        group.add_argument("--asr", metavar="MODEL", help="a Whisper: an alias, owner/name on a hub, or a folder; :fp16 after it chooses a precision")
+        asr = "a Whisper: an alias, owner/name on a hub, or a folder; :fp16 after it chooses a precision"
+        group.add_argument("--asr", metavar="MODEL", help=asr)
         group.add_argument("--vad", choices=[kind.value for kind in VadKind], default=VadKind.SILERO.value)
     if speaks:
         group.add_argument("--tts", metavar="MODEL", help="a voice model: an embedded model's name, or a folder")
