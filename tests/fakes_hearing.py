@@ -109,36 +109,39 @@ class FakeWhisper:
         assert isinstance(encoding, _Heard)
         return encoding.frames
 
-    def new_state(self, encoding: object) -> _State:
-        assert isinstance(encoding, _Heard)
-        return _State(encoding)
+    def new_state(self, encoding: object) -> list[_State]:
+        return self.new_batch([encoding])
+
+    def new_batch(self, encodings: Sequence[object]) -> list[_State]:
+        return [_State(encoding) for encoding in encodings if isinstance(encoding, _Heard)]
 
     def decode(self, tokens: Sequence[int], state: object) -> DecoderStep:
-        assert isinstance(state, _State)
+        step = self.decode_batch(np.array([tokens], np.int64), state)
+        return DecoderStep(step.logits[0], None if step.attention is None else step.attention[0])
+
+    def decode_batch(self, tokens: Ints, state: object) -> BatchStep:
+        assert isinstance(state, list)
+        steps = [self._decode_row(row.tolist(), own) for row, own in zip(tokens, state, strict=True)]
+        return BatchStep(np.stack([logits for logits, _ in steps]), np.stack([attention for _, attention in steps]))
+
+    def select(self, rows: Sequence[int], state: object) -> None:
+        assert isinstance(state, list)
+        state[:] = [_State(state[row].heard, list(state[row].tokens)) for row in rows]
+
+    def _decode_row(self, tokens: Sequence[int], state: _State) -> tuple[Floats, Floats]:
         logits, attention = [], np.full((1, len(tokens), state.heard.frames), 1e-3, np.float32)
         for i, token in enumerate(tokens):
             state.tokens.append(token)
-            said = sum(t not in self._tokenizer.specials for t in state.tokens)
+            begin = state.tokens.index(self._tokenizer.start) if self._tokenizer.start in state.tokens else i + 1
+            text = state.tokens[begin:]  # earlier text stands before it
+            said = sum(t not in self._tokenizer.specials for t in text)
             row = np.zeros(1000, np.float32)
             following = state.heard.words[said][0] if said < len(state.heard.words) else self._tokenizer.end
             row[following] = 20.0
             logits.append(row)
             begin = state.heard.words[said][1] if said < len(state.heard.words) else state.heard.frames - 1
             attention[0, i, begin : begin + WORD_FRAMES] = 1.0
-        return DecoderStep(np.stack(logits), attention)
-
-    def new_batch(self, encodings: Sequence[object]) -> list[_State]:
-        return [self.new_state(encoding) for encoding in encodings]
-
-    def decode_batch(self, tokens: Ints, state: object) -> BatchStep:
-        assert isinstance(state, list)
-        steps = [self.decode(row.tolist(), own) for row, own in zip(tokens, state, strict=True)]
-        attention = np.stack([step.attention for step in steps if step.attention is not None])
-        return BatchStep(np.stack([step.logits for step in steps]), attention)
-
-    def select(self, rows: Sequence[int], state: object) -> None:
-        assert isinstance(state, list)
-        state[:] = [_State(state[row].heard, list(state[row].tokens)) for row in rows]
+        return np.stack(logits), attention
 
 
 def split(audio: Floats, cuts: Sequence[int]) -> list[Floats]:

@@ -7,7 +7,7 @@ output matrix are changed for that.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from string import ascii_lowercase
@@ -18,7 +18,17 @@ import tokenizers
 import torch
 from tokenizers import decoders, models, pre_tokenizers
 from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
+from transformers.modeling_outputs import BaseModelOutput
 from transformers.models.whisper.tokenization_whisper import LANGUAGES
+from transformers.utils import logging
+
+from voxduct.asr.decoding import Request
+from voxduct.asr.language import detect_language
+from voxduct.asr.options import AsrOptions
+from voxduct.asr.prompt import build_prompt
+from voxduct.asr.recogniser import Recogniser
+from voxduct.asr.rules import whisper_rules
+from voxduct.onnx.whisper import load_recogniser
 
 RATE = 16_000
 TIMESTAMPS = 1501
@@ -27,6 +37,9 @@ PAIRS = [*product(ascii_lowercase, repeat=2), *(("Ġ", letter) for letter in asc
 TEXT = len(LETTERS) + len(PAIRS)  # tokens of text; the special ones follow
 POSITIONS = 96  # of the decoder
 BLANK = LETTERS.index("Ġ")
+CLIPS = 20
+NEW_TOKENS = 12  # decoded of each clip at most
+PROMPT = "abc de fgh"
 SUPPRESSED = (1, 2, 7, 8, 300)  # as real checkpoints suppress brackets and notes
 
 
@@ -148,3 +161,76 @@ def make_clips(count: int, seconds: float = 30.0, seed: int = 0) -> list[npt.NDA
         )[i % 4]
         clips.append((sound * 10.0 ** random.uniform(-3, -0.5) + 1e-4 * noise).astype(np.float32))
     return clips
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """The same weights in transformers and here, and what both encoders said about the clips."""
+
+    family: Family
+    torch_model: WhisperForConditionalGeneration
+    torch_encodings: torch.Tensor
+    recogniser: Recogniser
+    encodings: list[object]
+    folder: Path
+
+    def expected(
+        self, *, beams: int, timestamps: bool, prompt: bool, language: str | None
+    ) -> list[tuple[list[int], list[int]]]:
+        """By transformers: the prompt of each clip, and its tokens up to the end."""
+        asked = {"language": language, "task": "transcribe"} if self.family.multilingual else {}
+        before = torch.tensor(self.previous()) if prompt else None
+        with torch.no_grad():
+            made = self.torch_model.generate(
+                encoder_outputs=BaseModelOutput(last_hidden_state=self.torch_encodings.clone()),
+                max_new_tokens=NEW_TOKENS, num_beams=beams, return_timestamps=timestamps, prompt_ids=before,
+                force_unique_generate_call=True, **asked,
+            )  # fmt: skip
+        rows = [row.tolist() for row in made]
+        size = rows[0].index(self.family.token("startoftranscript")) + (3 if self.family.multilingual else 1)
+        size += not timestamps
+        return [(row[:size], until(row[size:], self.family.token("endoftext"))) for row in rows]
+
+    def previous(self) -> list[int]:
+        """The prompt as transformers wants it."""
+        return [self.family.token("startofprev"), *self.recogniser.tokenizer.encode(f" {PROMPT}")]
+
+    def request(
+        self,
+        encoding: object,
+        *,
+        timestamps: bool,
+        prompt: bool,
+        language: str | None,
+        more_suppressed: tuple[int, ...] = (),
+    ) -> Request:
+        """How a clip is decoded here."""
+        recogniser, tokenizer = self.recogniser, self.recogniser.tokenizer
+        decoding = replace(recogniser.decoding, suppress=(*recogniser.decoding.suppress, *more_suppressed))
+        if language is None and self.family.multilingual:
+            language = detect_language(recogniser.model, encoding, tokenizer).code
+        options = AsrOptions(prompt=PROMPT if prompt else "")
+        return Request(
+            prompt=build_prompt(tokenizer, options, language, room=decoding.max_previous, timestamps=timestamps),
+            rules=whisper_rules(tokenizer, decoding, timestamps=timestamps),
+            limit=NEW_TOKENS,
+            start=tokenizer.start,
+            end=tokenizer.end,
+            stop_at_loops=False,
+        )
+
+
+def make_pair(family: Family, folder: Path) -> Pair:
+    """The family's model in transformers, and its export in `folder`, loaded."""
+    logging.set_verbosity_error()
+    model = make_torch_model(family)
+    recogniser = load_recogniser(export(family, model, folder))
+    mels = [recogniser.log_mel.compute(clip) for clip in make_clips(CLIPS)]
+    with torch.no_grad():
+        torch_encodings = model.model.encoder(torch.tensor(np.stack(mels))).last_hidden_state
+    return Pair(family, model, torch_encodings, recogniser, [recogniser.model.encode(mel) for mel in mels], folder)
+
+
+def until(tokens: list[int], end: int) -> list[int]:
+    """The tokens before the end."""
+    return tokens[: tokens.index(end)] if end in tokens else tokens

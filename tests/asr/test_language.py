@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ TOKENIZER = fake_tokenizer("<|de|>", "<|fr|>")
 class Polyglot(FakeWhisper):
     """Hears German first, French next, English last."""
 
-    def new_state(self, encoding: object) -> list[int]:  # type: ignore[override]
+    def new_state(self, encoding: object) -> list[Any]:
         return []
 
     def decode(self, tokens: Sequence[int], state: object) -> DecoderStep:

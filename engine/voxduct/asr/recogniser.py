@@ -137,7 +137,10 @@ class Recogniser:
 
     def _words(self, decoded: Decoded, window: Window, language: str) -> tuple[HeardWord, ...]:
         words = self.tokenizer.words(decoded.tokens, language)
-        spans = word_spans(words, decoded.attention, window.samples, self.model.frame_samples)
+        # Smoothing each head moves words by a frame between passes, and nothing yet keeps a committed word's end
+        # before the next one's start.
+        frame = self.model.frame_samples
+        spans = word_spans(words, decoded.attention, window.samples, frame, each_head=False)
         heard = []
         for text, (start, end) in zip(words, spans, strict=True):
             if text.first >= len(window.forced):

@@ -1,7 +1,7 @@
 """When each word was said: dynamic time warping over the decoder's cross-attention, as openai/whisper does it.
 
-The attention of the alignment heads is normalised over tokens, averaged over heads, smoothed over time, and warped so
-that token by token time only goes forward. Word edges are then drawn in over silence. An export without attention
+The attention of each alignment head is normalised over tokens and smoothed over time; their mean is warped so that
+token by token time only goes forward. Word edges are then drawn in over silence. An export without attention
 gets times in proportion to the words' lengths.
 """
 
@@ -23,7 +23,12 @@ Ints = npt.NDArray[np.int64]
 
 
 def word_spans(
-    words: Sequence[TextWord], attention: Floats | None, samples: Samples, frame_samples: int
+    words: Sequence[TextWord],
+    attention: Floats | None,
+    samples: Samples,
+    frame_samples: int,
+    *,
+    each_head: bool = True,
 ) -> list[tuple[int, int]]:
     """Start and end of each word in samples of the window: monotone, at least one sample long where there is room.
 
@@ -32,12 +37,13 @@ def word_spans(
         attention: shape [heads, tokens + 1, frames], or None.
         samples: the window, shape [n].
         frame_samples: samples of one frame of `attention`.
+        each_head: as in `token_frames`.
     """
     if not words:
         return []
     if attention is None or attention.shape[1] <= words[-1].first or attention.shape[2] < 2:
         return _clamp(_proportional(words, samples.size), samples.size)
-    starts = token_frames(attention) * frame_samples
+    starts = token_frames(attention, each_head=each_head) * frame_samples
     ends = [int(starts[min(word.first + len(word.tokens), len(starts) - 1)]) for word in words]
     if ends[-1] <= starts[words[-1].first]:
         ends[-1] = samples.size
@@ -45,21 +51,27 @@ def word_spans(
     return _clamp(_draw_in(spans, samples, frame_samples), samples.size)
 
 
-def token_frames(attention: Floats) -> Ints:
-    """Attention of shape [heads, tokens, frames] to the frame at which each token begins, shape [tokens]."""
+def token_frames(attention: Floats, *, each_head: bool = True) -> Ints:
+    """Attention of shape [heads, tokens, frames] to the frame at which each token begins, shape [tokens].
+
+    `each_head`, as in openai/whisper and transformers, smooths every head before their mean is taken; False smooths
+    the mean alone, for less work and nearly the same times.
+    """
     weights = attention.astype(np.float64)
     weights = weights / np.maximum(weights.sum(axis=2, keepdims=True), 1e-9)
     spread = np.maximum(weights.std(axis=1, keepdims=True), 1e-9)
-    scores = ((weights - weights.mean(axis=1, keepdims=True)) / spread).mean(axis=0)
-    return warp(-median_filter(scores, MEDIAN_WIDTH))
+    scores = (weights - weights.mean(axis=1, keepdims=True)) / spread
+    if not each_head:
+        scores = scores.mean(axis=0, keepdims=True)
+    return warp(-median_filter(scores, MEDIAN_WIDTH).mean(axis=0))
 
 
 def median_filter(rows: npt.NDArray[np.float64], width: int) -> npt.NDArray[np.float64]:
     """Running median of odd `width` along the last axis, edges reflected; shape kept."""
-    reach = min(width // 2, rows.shape[1] - 1)
-    padded = np.pad(rows, ((0, 0), (reach, reach)), mode="reflect")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=1)
-    filtered: npt.NDArray[np.float64] = np.median(windows, axis=2)
+    reach = min(width // 2, rows.shape[-1] - 1)
+    padded = np.pad(rows, [*[(0, 0)] * (rows.ndim - 1), (reach, reach)], mode="reflect")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=-1)
+    filtered: npt.NDArray[np.float64] = np.partition(windows, reach, axis=-1)[..., reach]
     return filtered
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime as ort
 
 from voxduct.asr.options import AsrOptions, DecodingOptions
@@ -20,6 +19,7 @@ from voxduct.asr.recogniser import Recogniser
 from voxduct.asr.tokenizer import Tokenizer
 from voxduct.errors import InferenceError, ModelError
 from voxduct.models import BatchStep, DecoderStep, Floats, Ints
+from voxduct.onnx.graph import Graph, as_value
 from voxduct.onnx.runtime import OrtOptions, open_session
 from voxduct.onnx.whisper_files import find_graphs, is_multilingual, read_decoding, read_json
 
@@ -62,7 +62,7 @@ class DecoderState:
         first = self.encodings[0].hidden
         if len(self.encodings) == 1:
             return first
-        return _value(np.concatenate([encoding.hidden.numpy() for encoding in self.encodings]))
+        return as_value(np.concatenate([encoding.hidden.numpy() for encoding in self.encodings]))
 
 
 class OnnxWhisper:
@@ -76,10 +76,10 @@ class OnnxWhisper:
 
     def __init__(self, folder: Path, options: OrtOptions | None = None, precision: str | None = None) -> None:
         self.graphs = find_graphs(folder, precision)
-        self._encoder = _Graph(open_session(self.graphs.encoder, options))
-        self._first = _Graph(open_session(self.graphs.decoder, options))
+        self._encoder = Graph(open_session(self.graphs.encoder, options))
+        self._first = Graph(open_session(self.graphs.decoder, options))
         past = self.graphs.decoder_with_past
-        self._next = self._first if past is None else _Graph(open_session(past, options))
+        self._next = self._first if past is None else Graph(open_session(past, options))
         self.num_mels = _num_mels(folder)
         self._heads = [(int(layer), int(head)) for layer, head in _alignment_heads(folder)]
         self.dynamic = self._takes_any_length()
@@ -93,7 +93,7 @@ class OnnxWhisper:
         width = frames + frames % MEL_FRAMES if self.dynamic else FULL_FRAMES
         padded = np.full((1, self.num_mels, width), silence_of(log_mel), self._encoder.floats("input_features"))
         padded[0, :, :frames] = log_mel
-        outputs = self._encoder.run({"input_features": _value(padded)})
+        outputs = self._encoder.run({"input_features": as_value(padded)})
         return Encoding(outputs["last_hidden_state"], -(-frames // MEL_FRAMES))
 
     def num_frames(self, encoding: object) -> int:
@@ -146,10 +146,10 @@ class OnnxWhisper:
         moved = encodings != state.encodings
         for name, value in state.cache.items():
             if moved or ".encoder." not in name:
-                state.cache[name] = _value(np.ascontiguousarray(value.numpy()[np.asarray(rows)]))
+                state.cache[name] = as_value(np.ascontiguousarray(value.numpy()[np.asarray(rows)]))
         state.encodings = encodings
 
-    def _run(self, graph: _Graph, tokens: Ints, state: DecoderState) -> BatchStep:
+    def _run(self, graph: Graph, tokens: Ints, state: DecoderState) -> BatchStep:
         outputs = graph.run(self._feeds(graph, tokens, state))
         for name, value in outputs.items():
             if name.startswith("present"):
@@ -177,18 +177,18 @@ class OnnxWhisper:
         ]
         return np.stack([weights[layer][:, head] for layer, head in heads], axis=1)
 
-    def _feeds(self, graph: _Graph, tokens: Ints, state: DecoderState) -> dict[str, ort.OrtValue]:
+    def _feeds(self, graph: Graph, tokens: Ints, state: DecoderState) -> dict[str, ort.OrtValue]:
         feeds: dict[str, ort.OrtValue] = {}
         for name in graph.inputs:
             match name:
                 case "input_ids":
-                    feeds[name] = _value(np.ascontiguousarray(tokens))
+                    feeds[name] = as_value(np.ascontiguousarray(tokens))
                 case "encoder_hidden_states":
                     feeds[name] = state.hidden()
                 case "use_cache_branch":
-                    feeds[name] = _value(np.array([state.position > 0]))
+                    feeds[name] = as_value(np.array([state.position > 0]))
                 case "cache_position":
-                    feeds[name] = _value(np.arange(state.position, state.position + tokens.shape[1]))
+                    feeds[name] = as_value(np.arange(state.position, state.position + tokens.shape[1]))
                 case _ if name.startswith("past_key_values"):
                     feeds[name] = state.cache.get(name) or graph.empty(name, len(state.encodings))
                 case _:
@@ -201,37 +201,10 @@ class OnnxWhisper:
             return shape[2] != FULL_FRAMES
         probe = np.zeros((1, self.num_mels, PROBE_FRAMES), self._encoder.floats("input_features"))
         try:
-            self._encoder.run({"input_features": _value(probe)}, quiet=True)
+            self._encoder.run({"input_features": as_value(probe)}, quiet=True)
         except Exception:  # its positions are those of 30 s; ONNX Runtime has no common base of its errors
             return False
         return True
-
-
-class _Graph:
-    """A session with its inputs by name."""
-
-    def __init__(self, session: ort.InferenceSession) -> None:
-        self._session = session
-        self.inputs = {given.name: given for given in session.get_inputs()}
-        self._outputs = [output.name for output in session.get_outputs()]
-
-    def floats(self, name: str) -> type[np.float16] | type[np.float32]:
-        """The type of a floating-point input."""
-        return np.float16 if self.inputs[name].type == "tensor(float16)" else np.float32
-
-    def empty(self, name: str, rows: int) -> ort.OrtValue:
-        """A cache of no tokens."""
-        batch_heads_length_width = self.inputs[name].shape
-        heads, width = batch_heads_length_width[1], batch_heads_length_width[3]
-        return _value(np.zeros((rows, heads, 0, width), self.floats(name)))
-
-    def run(self, feeds: dict[str, ort.OrtValue], *, quiet: bool = False) -> dict[str, ort.OrtValue]:
-        """All outputs by name; `quiet` keeps a failure out of ONNX Runtime's log."""
-        options = ort.RunOptions()
-        if quiet:
-            options.log_severity_level = 4
-        values = self._session.run_with_ort_values(self._outputs, feeds, options)
-        return dict(zip(self._outputs, values, strict=True))
 
 
 def load_recogniser(
@@ -274,10 +247,6 @@ def _alignment_heads(folder: Path) -> Sequence[tuple[int, int]]:
 def silence_of(log_mel: Floats) -> float:
     """What silence after the window looks like: Whisper's floor is 8 decades below the loudest value, or 1e-10."""
     return max(float(log_mel.max(initial=-np.inf)) - 2.0, -1.5)
-
-
-def _value(array: npt.NDArray[np.generic]) -> ort.OrtValue:
-    return ort.OrtValue.ortvalue_from_numpy(array)
 
 
 def _checked(given: object, wanted: type[_T]) -> _T:
