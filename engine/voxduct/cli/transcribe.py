@@ -7,14 +7,15 @@ import json
 import sys
 from pathlib import Path
 
+from voxduct.asr.segments import Segment
 from voxduct.audio import to_seconds
 from voxduct.cli.arguments import Commands, add_engine_options, engine_options
+from voxduct.cli.listening import Algorithm, add_decoding_options, listen, with_decoding_options
 from voxduct.cli.recordings import Recording
 from voxduct.cli.subtitles import subrip, webvtt
 from voxduct.errors import AudioFormatError
 from voxduct.events import CommittedText, FinalText, PartialText
 from voxduct.loading import load_engine
-from voxduct.offline import hear
 from voxduct.session import Engine
 
 
@@ -28,6 +29,7 @@ def register(commands: Commands) -> None:
     form.add_argument("--srt", action="store_true", help="SubRip subtitles (one file only)")
     parser.add_argument("--words", action="store_true", help="times and probabilities of words")
     parser.add_argument("--stream", action="store_true", help="show committed text while it is recognised, on stderr")
+    add_decoding_options(parser)
     add_engine_options(parser, speaks=False)
     parser.set_defaults(run=run)
 
@@ -37,16 +39,19 @@ def run(options: argparse.Namespace) -> int:
     if (options.vtt or options.srt) and len(options.files) > 1:
         raise AudioFormatError("--vtt and --srt take one file; call once per file", param="FILE")
     recordings = [Recording(path) for path in options.files]
-    engine = load_engine(engine_options(options), speaks=False)
+    engine = with_decoding_options(load_engine(engine_options(options), speaks=False), options)
     for recording in recordings:
-        finals = _finals(engine, recording, options.stream)
+        finals = _finals(engine, recording, options)
         print(_printed(recording, finals, options), flush=True)
     return 0
 
 
-def _finals(engine: Engine, recording: Recording, stream: bool) -> list[FinalText]:
-    finals = []
-    for event in hear(engine, recording.blocks()):
+def _finals(engine: Engine, recording: Recording, options: argparse.Namespace) -> list[FinalText]:
+    finals: list[FinalText] = []
+    stream: bool = options.stream
+    for event in listen(engine, recording.blocks(), Algorithm(options.algorithm)):
+        if isinstance(event, Segment):
+            event = _final(event, len(finals))
         match event:
             case FinalText() if event.words:
                 finals.append(event)
@@ -59,6 +64,11 @@ def _finals(engine: Engine, recording: Recording, stream: bool) -> list[FinalTex
             case _:
                 pass
     return finals
+
+
+def _final(segment: Segment, number: int) -> FinalText:
+    confidence = sum(word.probability for word in segment.words) / max(len(segment.words), 1)
+    return FinalText(number, segment.start, segment.end, segment.words, confidence, segment.language.code)
 
 
 def _printed(recording: Recording, finals: list[FinalText], options: argparse.Namespace) -> str:
