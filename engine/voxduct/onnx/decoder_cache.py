@@ -6,8 +6,8 @@
 
 Each key and value has two buffers: a run reads the past from one and writes past and present to the other. The
 encoder's keys and values, its states and everything else that stays is bound once, not handed over for each token.
-What an export computes it computes: the past is still copied by the graph's own `Concat` (see docs/prepare.md for
-what that costs), but nothing is copied, allocated or looked up around it.
+The graph's own `Concat` still copies the past. On a CPU this was measured to be no faster than handing OrtValues over,
+see docs/prepare.md.
 """
 
 from __future__ import annotations
