@@ -1,8 +1,8 @@
 """Attention as one operation, where nobody needs to see inside.
 
 ONNX Runtime's `MultiHeadAttention` goes over keys in blocks that stay in the cache, so the squares of weights of a
-30-s window, tens of megabytes a layer, are never written. Its own offline optimiser knows these patterns only outside
-the branches of merged decoders, and by the names of old exports; here they are found as cross-attention is.
+30-s window, tens of megabytes a layer, are never written. Its own offline optimiser, as its source reads, knows these
+patterns only outside the branches of merged decoders; here they are found as cross-attention is.
 """
 
 from __future__ import annotations
