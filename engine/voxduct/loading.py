@@ -34,14 +34,9 @@ class VadKind(StrEnum):
     WEBRTC = "webrtc"
 
 
-class Device(StrEnum):
-    """What models run on."""
-
-    CPU = "cpu"
-    CUDA = "cuda"
-
-
-PRECISIONS = {Device.CUDA: "fp16"}  # what a device runs best, where the user named none; else the folder decides
+Device = Provider
+# What a device runs best, where the user named no precision; else the folder decides.
+PRECISIONS = {Device.CUDA: "fp16", Device.TENSORRT: "fp16"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +93,7 @@ def _load_vad(options: EngineOptions) -> VadModel:
 
 
 def _ort_options(options: EngineOptions) -> OrtOptions:
-    return OrtOptions(provider=Provider(options.device.value), intra_op_threads=options.threads)
+    return OrtOptions(provider=options.device, intra_op_threads=options.threads)
 
 
 def locate(model: str | None, kind: ModelKind, device: Device = Device.CPU) -> LocalModel:
