@@ -44,4 +44,4 @@ fi
 if [ -n "$start" ]; then first="--start $start/training.safetensors"; else first="--codec $codec"; fi
 # shellcheck disable=SC2086 # two words or none
 $python -m voxduct_training.code_lm_train "$work/lm.pt" "$@" $first $half --minutes "$minutes" --profile "$profile"
-$python -m voxduct_training.voice_export "$out" "$work/lm.pt" "$@" --profile "$profile"
+$python -m voxduct_training.voice_export --int8 "$out" "$work/lm.pt" "$@" --profile "$profile"

@@ -182,8 +182,8 @@ def write_weights(model: Recognizer, out: Path) -> None:
 
 
 def write_manifest(out: Path) -> None:
-    """manifest.json with the checksum of every file of the directory."""
-    paths = sorted(p for p in out.rglob("*") if p.is_file() and p.name != "manifest.json")
+    """manifest.json with the checksum of every file of the directory but its card."""
+    paths = sorted(p for p in out.rglob("*") if p.is_file() and p.name not in ("manifest.json", "README.md"))
     files = {str(p.relative_to(out)): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths}
     manifest = {"name": NAME, "kind": "asr", "version": VERSION, "license": "Apache-2.0", "files": files}
     (out / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")

@@ -100,6 +100,7 @@ def main() -> None:
     if given.int8:
         quantize(given.folder / "onnx/lm_step.onnx")
     save_file({name: value.half() for name, value in model.state_dict().items()}, given.folder / "training.safetensors")
+    (given.folder / "training.safetensors").chmod(0o644)
     write_manifest(given.folder, "voxduct-voice-en", "codec-lm", given.version)
 
 
