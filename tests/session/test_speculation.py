@@ -259,7 +259,8 @@ def test_speculation_of_a_session_that_is_behind_is_not_begun() -> None:
     shell = slow_vad.shell(150)
     shell.seconds = lambda job: 0.2 if job.kind is JobKind.VAD else slow_vad.seconds(job)
     shell.run()
-    slow_updates = Schedule([(6, 700)], update_ms=1_200).shell(150)
+    # one update returns in the pause, and the next is 0.6 s late by then
+    slow_updates = Schedule([(6, 700)], update_ms=900).shell(150)
     slow_updates.run()
     assert counts(shell).started == counts(slow_updates).started == 0
 
