@@ -34,7 +34,8 @@ class Job:
     """One unit of inference that a stage wants done.
 
     The shell calls `run` on any thread, once, and hands what it returned (or the exception) back to where the job
-    came from. A stage has at most one job out at a time; dropping a job of a closed stage is always allowed.
+    came from. A stage has at most one job out at a time, besides a speculation; dropping a job of a closed stage is
+    always allowed.
     """
 
     kind: JobKind

@@ -107,6 +107,11 @@ class SpeechDetector:
         """Whether an utterance is open."""
         return self.state in (VadState.SPEAKING, VadState.STOPPING)
 
+    @property
+    def silent_since(self) -> int | None:
+        """Where the open utterance ends if the silence that is on lasts; None while there is speech or no utterance."""
+        return self._speech_end if self.state is VadState.STOPPING else None
+
     def feed(self, probability: float) -> list[Spoken]:
         """The next frame's speech probability, 0 to 1."""
         level = self._level(probability)
@@ -223,6 +228,11 @@ class VadStage:
     def position(self) -> int:
         """Samples judged so far."""
         return self._detector.position
+
+    @property
+    def silent_since(self) -> int | None:
+        """Where the open utterance ends if the silence that is on lasts; None while there is speech or no utterance."""
+        return self._detector.silent_since
 
     @property
     def done(self) -> bool:

@@ -200,6 +200,25 @@ def test_stream_cut_within_speech_hears_nothing_beyond_the_cut() -> None:
     assert final_of(followed([SPEECH[: end + 5_000]], recogniser()[0], end)).text == "alpha bravo charlie"
 
 
+def test_stream_supposed_end_confirmed_is_final_at_once() -> None:
+    stream = AsrStream(recogniser(AsrOptions())[0], 7, START)
+    stream.feed(say("delta", gap=3_200))
+    stream.suppose_end(START + 6_400)
+    speculation = stream.speculate()
+    assert speculation is not None
+    assert speculation.receive(speculation.job.run()) == []
+    events = stream.end(START + 6_400)
+    assert (final_of(events).text, final_of(events).end) == ("delta", START + 6_400)
+    assert stream.next_job() is None
+
+
+def test_stream_that_computes_every_update_never_speculates() -> None:
+    stream = AsrStream(recogniser(EVERY)[0], 7, START)
+    stream.feed(say("delta", gap=3_200))
+    stream.suppose_end(START + 6_400)
+    assert stream.speculate() is None
+
+
 def test_stream_silence_has_an_empty_final_and_runs_no_model() -> None:
     shared, model = recogniser()
     events = followed([np.zeros(40_000, np.float32)], shared)

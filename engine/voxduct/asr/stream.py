@@ -3,6 +3,9 @@
 Updates fall due on a fixed grid of the utterance's own samples, so what is said does not depend on how the audio was
 cut into chunks. Each update recognises a bounded window anew, with the words that are already committed forced
 through the decoder, and commits what two updates in a row agree upon (see `hypothesis`).
+
+In a pause the final pass may begin before the end of the utterance is decided (see `speculation`). That runs beside the
+updates and changes nothing but when the final text comes.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ import numpy as np
 from voxduct.asr.hypothesis import HeardWord, HypothesisBuffer
 from voxduct.asr.options import AsrOptions
 from voxduct.asr.recogniser import Doubt, Heard, Recogniser, Window
+from voxduct.asr.speculation import Speculation, SpeculationCounts
+from voxduct.asr.utterance import UtteranceAudio
 from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.errors import InferenceError, VoxductError
 from voxduct.events import CommittedText, Event, Failed, FinalText, PartialText
@@ -38,15 +43,17 @@ class AsrStream:
     """Follows one utterance from `start` until its `FinalText`.
 
     Feed it audio and call `next_job` after every `feed`, `end`, `receive` and `fail`. After `done` everything is
-    ignored.
+    ignored. Whoever has time to spare also calls `suppose_end` in pauses, and `speculate` before `next_job`.
     """
 
-    def __init__(self, recogniser: Recogniser, utterance: int, start: int) -> None:
+    def __init__(
+        self, recogniser: Recogniser, utterance: int, start: int, counts: SpeculationCounts | None = None
+    ) -> None:
         self._recogniser = recogniser
         self._options = recogniser.options
         self._utterance = utterance
         self._start = start
-        self._window = _Audio(start)
+        self._window = UtteranceAudio(start)
         self._due = start + self._options.first_update_ms * SAMPLES_PER_MS
         self._buffer = HypothesisBuffer()
         self._heard_until = start  # how far the newest hypothesis reaches
@@ -54,6 +61,9 @@ class AsrStream:
         self._language = self._options.language
         self._end: int | None = None
         self._out: _Pass | None = None
+        self._supposed: int | None = None  # where the utterance may have ended
+        self._speculation: Speculation | None = None  # of this pause; awaited once `_end` is known
+        self._counts = counts or SpeculationCounts()
         self.done = False
         """The final text was said."""
 
@@ -62,10 +72,42 @@ class AsrStream:
         if not self.done and self._end is None:
             self._window.append(samples)
 
-    def end(self, position: int) -> None:
-        """The utterance ended at `position`; audio fed beyond it was silence or belongs to the next one."""
-        if self._end is None:
-            self._end = min(max(position, self._start), self._window.end)
+    def suppose_end(self, position: int | None) -> None:
+        """The utterance may have ended at `position`; None: it goes on."""
+        if position != self._supposed and self._end is None:
+            self._drop_speculation()
+            self._supposed = position
+
+    def speculate(self) -> Speculation | None:
+        """A final pass over what was heard up to the supposed end; None when there was one or it would be useless.
+
+        While an update is out, it is not known which words will be committed, so the final pass is not either; and
+        whoever has fallen behind has no time to spare. Without coalescing, the final waits for every update anyway.
+        """
+        if self.done or self._end is not None or self._supposed is None or self._speculation is not None:
+            return None
+        if not self._options.coalesce:
+            return None
+        end = self._within(self._supposed)
+        if self._out is not None or self._behind() or self._already_heard(end):
+            return None
+        self._counts.started += 1
+        self._speculation = Speculation(self._recogniser, self._final_window(end))
+        return self._speculation
+
+    def end(self, position: int) -> list[Event]:
+        """The utterance ended at `position`; audio fed beyond it was silence or belongs to the next one.
+
+        Returns the final text when a speculation has it already.
+        """
+        if self.done or self._end is not None:
+            return []
+        self._end = self._within(position)
+        if self._speculation is None or not self._confirmed(self._speculation, self._end):
+            self._drop_speculation()
+            return []
+        self._out = None  # an update, whose place the final pass takes
+        return self._speculation.settle(self._settle)
 
     def next_job(self) -> Job | None:
         """The pass that is due, or None.
@@ -73,20 +115,21 @@ class AsrStream:
         One is out at a time, except that the final pass does not wait for an update: it takes its place, and the
         caller must drop what the update returns.
         """
-        if self.done or (self._out is not None and not self._superseded(self._out)):
+        if self.done or self._awaiting or (self._out is not None and not self._superseded(self._out)):
             return None
         newest = self._newest_due()
         if newest is not None:
-            return self._job(_Pass(newest, final=False), self._options.update_tail_ms)
+            return self._update_job(newest)
         if self._end is None:
             return None
-        return self._job(_Pass(self._end, final=True), self._options.final_tail_ms)
+        return self._final_job(self._end)
 
     def receive(self, result: object) -> list[Event]:
         """What the job returned."""
         out, self._out = self._out, None
-        if out is None or self.done:
-            return []
+        return [] if out is None or self.done else self._hear(result, out)
+
+    def _hear(self, result: object, out: _Pass) -> list[Event]:
         if not isinstance(result, Heard):
             raise TypeError(f"expected Heard, not {type(result).__name__}")
         self._language = self._language or result.language or None
@@ -98,11 +141,42 @@ class AsrStream:
     def fail(self, error: BaseException) -> list[Event]:
         """The job raised: the utterance ends with what was committed."""
         self._out = None
-        if self.done:
+        if self.done or self._awaiting:  # then it was an update whose place the final pass has taken
             return []
         code = error.code if isinstance(error, VoxductError) else InferenceError.code
         failed = Failed(code, f"recognition failed: {error}", utterance=self._utterance)
         return [failed, *self._finish((), self._window.end if self._end is None else self._end)]
+
+    @property
+    def _awaiting(self) -> bool:
+        """Whether the final pass is a speculation that is still out."""
+        return self._end is not None and self._speculation is not None
+
+    def _within(self, position: int) -> int:
+        return min(max(position, self._start), self._window.end)
+
+    def _behind(self) -> bool:
+        """Whether the update that is due is a whole step late."""
+        return self._window.end - self._due >= self._options.update_ms * SAMPLES_PER_MS
+
+    def _confirmed(self, speculation: Speculation, end: int) -> bool:
+        """Whether a final pass is needed, and would hear what the speculation does."""
+        return not self._already_heard(end) and speculation.covers(self._final_window(end))
+
+    def _settle(self, outcome: object) -> list[Event]:
+        """What the confirmed speculation returned or raised; a failed one gives way to an ordinary final pass."""
+        if isinstance(outcome, BaseException) or self._end is None:
+            self._drop_speculation()
+            return []
+        self._counts.used += 1
+        self._speculation = None
+        return self._hear(outcome, _Pass(self._end, final=True))
+
+    def _drop_speculation(self) -> None:
+        if self._speculation is not None:
+            self._speculation.drop()
+            self._speculation = None
+            self._counts.dropped += 1
 
     def _superseded(self, out: _Pass) -> bool:
         return self._options.coalesce and self._end is not None and not out.final
@@ -118,14 +192,21 @@ class AsrStream:
         self._due = newest + step
         return newest
 
-    def _job(self, out: _Pass, tail_ms: int) -> Job:
-        self._out = out
-        window = self._snapshot(out.end, tail_ms * SAMPLES_PER_MS)
-        kind = JobKind.FINAL if out.final else JobKind.UPDATE
-        if out.final and self._already_heard(out.end):
+    def _update_job(self, end: int) -> Job:
+        self._out = _Pass(end, final=False)
+        window = self._snapshot(end, self._options.update_tail_ms * SAMPLES_PER_MS)
+        return Job(JobKind.UPDATE, lambda: self._recogniser.recognise(window), window.samples.size)
+
+    def _final_job(self, end: int) -> Job:
+        self._out = _Pass(end, final=True)
+        if self._already_heard(end):
             heard = Heard(self._buffer.hypothesis, self._language or "")
-            return Job(kind, lambda: heard, 0)
-        return Job(kind, lambda: self._recogniser.recognise(window), window.samples.size)
+            return Job(JobKind.FINAL, lambda: heard, 0)
+        window = self._final_window(end)
+        return Job(JobKind.FINAL, lambda: self._recogniser.recognise(window), window.samples.size)
+
+    def _final_window(self, end: int) -> Window:
+        return self._snapshot(end, self._options.final_tail_ms * SAMPLES_PER_MS)
 
     def _snapshot(self, end: int, tail: int) -> Window:
         start = self._window.start
@@ -165,42 +246,16 @@ class AsrStream:
 
     def _finish(self, words: Sequence[HeardWord], end: int) -> list[Event]:
         self.done = True
+        self._drop_speculation()
         events = self._committed(self._buffer.finish(words))
         said = tuple(heard.word for heard in self._buffer.committed)
         confidence = float(np.mean([word.probability for word in said])) if said else 0.0
         language = self._language or ("" if self._recogniser.multilingual else "en")
-        self._window = _Audio(end)
+        self._window = UtteranceAudio(end)
         return [*events, FinalText(self._utterance, self._start, end, said, confidence, language)]
 
     def _committed(self, words: Sequence[HeardWord]) -> list[Event]:
         return [CommittedText(self._utterance, tuple(heard.word for heard in words))] if words else []
-
-
-class _Audio:
-    """The window's samples, addressed by position."""
-
-    def __init__(self, start: int) -> None:
-        self._chunks: list[Samples] = []
-        self.start = start
-        self.end = start
-
-    def append(self, samples: Samples) -> None:
-        """Adds samples after `end`."""
-        if samples.size:
-            self._chunks.append(samples)
-            self.end += samples.size
-
-    def until(self, position: int) -> Samples:
-        """Samples of [start, position), shape [position - start]; never written to again."""
-        whole = np.concatenate([*self._chunks, np.zeros(0, np.float32)])
-        self._chunks = [whole]
-        return whole[: position - self.start]
-
-    def forget_before(self, position: int) -> None:
-        """Drops samples before `position`."""
-        rest = self.until(self.end)[position - self.start :]
-        self._chunks = [rest.copy()]
-        self.start = position
 
 
 def _rms(samples: Samples) -> float:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from voxduct.asr.speculation import Speculation, SpeculationCounts
 from voxduct.asr.stream import AsrStream, Recogniser
 from voxduct.audio import SAMPLE_RATE, AudioFormat, Samples
 from voxduct.dsp import Resampler
@@ -32,7 +33,7 @@ class _Point:
     waiting_for: list[AsrStream] = field(default_factory=list)
 
 
-_Stage: TypeAlias = VadStage | AsrStream
+_Stage: TypeAlias = VadStage | AsrStream | Speculation
 
 
 class Hearing:
@@ -40,7 +41,7 @@ class Hearing:
 
     With `lockstep`, one VAD frame is judged at a time and everything due is computed before more is heard, so that
     the events are those of an infinitely fast machine, whatever the chunking. Files and tests want that; a live
-    session must not wait for its recogniser.
+    session must not wait for its recogniser, and begins final passes before it is sure of them.
     """
 
     def __init__(
@@ -58,6 +59,8 @@ class Hearing:
         self._vad = VadStage(vad, vad_options)
         self._frame_size = vad.frame_size
         self._lockstep = lockstep
+        # nobody waits for the finals of a recording, so there a pass that may be in vain only costs
+        self._speculate_after = 0 if lockstep else recogniser.options.speculate_ms * SAMPLE_RATE // 1000
         self._history = History()
         self._inputs: deque[Samples | _Point] = deque()
         self._applied: deque[_Point] = deque()
@@ -65,6 +68,8 @@ class Hearing:
         self._open: AsrStream | None = None
         self._fed = 0  # where the open stream's audio ends
         self._out: dict[Job, _Stage] = {}
+        self.speculations = SpeculationCounts()
+        """What became of final passes that began before the end of their utterance was decided."""
         self.received = 0
         """Samples accepted so far, at 16 kHz."""
         self.done = False
@@ -104,8 +109,8 @@ class Hearing:
 
     def _take_jobs(self) -> list[Job]:
         self._streams = [stream for stream in self._streams if not stream.done]
-        stages: list[_Stage] = [self._vad, *self._streams]
-        jobs = []
+        stages: list[VadStage | AsrStream] = [self._vad, *self._streams]
+        jobs = self._speculate()
         for stage in stages:
             job = stage.next_job()
             if job is not None:
@@ -114,6 +119,16 @@ class Hearing:
                 self._out[job] = stage
                 jobs.append(job)
         return jobs
+
+    def _speculate(self) -> list[Job]:
+        """The final pass of an utterance that may have ended, if all audio was judged: those who lag must not guess."""
+        if self._open is None or self.backlog >= self._frame_size:
+            return []
+        speculation = self._open.speculate()
+        if speculation is None:
+            return []
+        self._out[speculation.job] = speculation
+        return [speculation.job]
 
     def _advance(self, events: list[Event]) -> bool:
         """Applies the head of the input queue; False when there is none or it must wait for the VAD."""
@@ -167,6 +182,7 @@ class Hearing:
         if stage is self._vad:
             self._follow(said, events)
             self._feed_open(self._vad.position)
+            self._suppose_end()
             self._history.forget_before(min(self._vad.position, self._history.end) - REMEMBERED_SAMPLES)
         else:
             events.extend(said)
@@ -178,12 +194,12 @@ class Hearing:
             events.append(event)
             match event:
                 case SpeechStarted(utterance, start):
-                    self._open = AsrStream(self._recogniser, utterance, start)
+                    self._open = AsrStream(self._recogniser, utterance, start, self.speculations)
                     self._streams.append(self._open)
                     self._fed = start
                 case SpeechStopped(_, end, decided) if self._open is not None:
                     self._feed_open(min(decided, self._history.end))
-                    self._open.end(end)
+                    events.extend(self._open.end(end))
                     self._open = None
                 case _:
                     pass
@@ -192,3 +208,11 @@ class Hearing:
         if self._open is not None and position > self._fed:
             self._open.feed(self._history.between(self._fed, position))
             self._fed = position
+
+    def _suppose_end(self) -> None:
+        """Tells the open utterance whether there has been silence for so long that it may have ended."""
+        since = self._vad.silent_since
+        if since is not None and not 0 < self._speculate_after <= self._vad.position - since:
+            since = None
+        if self._open is not None:
+            self._open.suppose_end(since)
