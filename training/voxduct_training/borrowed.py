@@ -7,16 +7,18 @@ import argparse
 import json
 import random
 import re
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
+from numpy.typing import NDArray
 
 from voxduct_training.code_lm_data import load
 from voxduct_training.codec_dsp import FRAME
 from voxduct_training.corpus import DATA, FASTEST_CLIP
-from voxduct_training.shards import ShardWriter
+from voxduct_training.shards import ShardWriter, Utterance, read_shard
 from voxduct_training.synthesiser import RATE
 from voxduct_training.texts import sentences, split_of, written_form
 from voxduct_training.voice_generate import Stateful
@@ -115,6 +117,44 @@ def write_vocoded(out: Path, data: Path, codes: Path, codec: Path, hours: float)
     print(f"vocoded: {writer.samples / RATE / 3600:.2f} h", flush=True)
 
 
+def write_long(out: Path, hours: float) -> None:
+    """One shard of whole passages: utterances of one voice after each other, 9 to 20 s, with short pauses between."""
+    rng = random.Random(9)
+    by_voice: dict[str, list[tuple[NDArray[np.int16], Utterance]]] = defaultdict(list)
+    for path in sorted(out.glob("[nt]*-*.jsonl")):
+        audio, rows = read_shard(path)
+        for row in rows:
+            by_voice[row.voice if path.name.startswith("neighbour") else f"{path.stem} {row.voice}"].append(
+                (audio, row)
+            )
+    voices = [pool for pool in by_voice.values() if len(pool) >= 4]
+    writer = ShardWriter(out, "neighbour-long")
+    while writer.samples < hours * 3600 * RATE:
+        writer.add(*_passage(rng.choice(voices), rng), guessed=True)
+    writer.close()
+    print(f"long: {writer.samples / RATE / 3600:.2f} h", flush=True)
+
+
+def _passage(
+    pool: list[tuple[NDArray[np.int16], Utterance]], rng: random.Random
+) -> tuple[NDArray[np.int16], str, str, list[list[int]]]:
+    """Samples, text, voice and cuts of one passage."""
+    pieces: list[NDArray[np.int16]] = []
+    words, cuts, size, voice = list[str](), list[list[int]](), 0, ""
+    wanted = rng.uniform(9, 18) * RATE
+    while size < wanted:
+        audio, row = rng.choice(pool)
+        if size + row.length > 20 * RATE:
+            break
+        cuts += [[len(words) + n, size + at] for n, at in row.cuts]
+        words, voice = words + row.text.split(), row.voice
+        pause = np.zeros(int(rng.uniform(0.02, 0.5) * RATE), np.int16)
+        pieces += [audio[row.start : row.start + row.length], pause]
+        size += row.length + len(pause)
+        cuts.append([len(words), size])
+    return np.concatenate(pieces), " ".join(words), f"{voice} long", cuts[:-1]
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -123,10 +163,13 @@ def main() -> None:
     parser.add_argument("--flite", type=Path, help="a corpus of voice_speech; without it, the neural voice is read")
     parser.add_argument("--codes", type=Path, help="a file of code_lm_data, to be decoded by the codec in --codec")
     parser.add_argument("--codec", type=Path, default=Path("models_onnx/voxduct-codec-16k"))
+    parser.add_argument("--long", action="store_true", help="join utterances that are there already to whole passages")
     parser.add_argument("--hours", type=float, default=3.0, help="of decoded speech")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    if options.codes:
+    if options.long:
+        write_long(options.out, options.hours)
+    elif options.codes:
         write_vocoded(options.out, options.data, options.codes, options.codec, options.hours)
     elif options.flite:
         write_flite(options.out, options.data, options.flite)

@@ -138,11 +138,12 @@ class Plan:
     rate: float = 1.0  # times the learning rates above
     batch: float = 1.0  # times the lesson's seconds of audio in each process's step
     bf16: bool = False
+    longest: float | None = None  # seconds of an utterance, instead of the lesson's
 
     def lesson(self, progress: float) -> Lesson:
         """The lesson at a fraction of this run."""
         found = lesson_at(self.enter + (1 - self.enter) * progress)
-        return replace(found, batch=found.batch * self.batch)
+        return replace(found, batch=found.batch * self.batch, longest=self.longest or found.longest)
 
 
 class Training:
@@ -275,7 +276,7 @@ def work(rank: int, options: argparse.Namespace) -> None:
     torch.manual_seed(0)
     shape = Shape(load_tokenizer(options.tokenizer).get_vocab_size())
     model = from_folder(options.start) if options.start else Recognizer(shape)
-    plan = Plan(options.minutes * 60, options.enter, options.rate, options.batch, options.bf16)
+    plan = Plan(options.minutes * 60, options.enter, options.rate, options.batch, options.bf16, options.longest)
     run(Training(options.folder, model, plan), shards, options.tokenizer)
 
 
@@ -290,6 +291,7 @@ def main() -> None:
     parser.add_argument("--enter", type=float, default=0.0, help="where in the curriculum (0 to 1) to begin")
     parser.add_argument("--rate", type=float, default=1.0, help="times the usual learning rates")
     parser.add_argument("--batch", type=float, default=1.0, help="times the usual audio in a step of each process")
+    parser.add_argument("--longest", type=float, help="seconds of the longest utterances, instead of the lessons'")
     parser.add_argument("--bf16", action="store_true", help="for processors that multiply bf16 (avx512_bf16, amx_bf16)")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--rank", type=int, help="be this one of the processes; without it, all of them are started")

@@ -4,8 +4,9 @@ Every sentence is spoken through the server, one after the other, and then heard
 
 wer              by our own recogniser, offline, over what was spoken (`wer_<list>` per list of sentences).
 wer_independent  by PocketSphinx, where it is installed (`make setup-bench`): it shares nothing with this project.
-runaways         sentences with more than MOST_S seconds per phone of their text, plus MARGIN_S, or that our
-                 recogniser hears with at least half as many insertions as the text has words.
+runaways         sentences with more than MOST_S seconds per phone of their text, plus MARGIN_S, or in which our
+                 recogniser hears half as many letters again as the text has. (Letters, because a long word that is
+                 heard as several short ones is one mistake and not more speech.)
 truncations      sentences with less than LEAST_S per phone, or whose last two words (or more) were not heard.
 failures         requests that did not end as `completed`.
 first_audio      `say` sent -> first binary message of speech has arrived.
@@ -37,6 +38,7 @@ from voxduct.tts.stream import Synthesiser
 from voxduct_client import Client
 
 LEAST_S, MOST_S, MARGIN_S = 0.03, 0.25, 1.0
+LEAST_LETTERS = 12  # so that "ah", heard as "are", is not a runaway
 CONTRASTED = 12  # sentences that a second voice says too
 CONTRASTED_MIN_WORDS = 6  # an embedding of less than a second says little
 SILENCE = np.zeros(SAMPLE_RATE // 2, np.float32)
@@ -151,7 +153,7 @@ def judge(made: Readings, hear: Ear) -> tuple[Figures, list[str]]:
         "sentences": len(readings),
         "speech_s": round(sum(one.seconds for one in readings), 1),
         "failures": sum(one.spoken.reason != "completed" for one in readings),
-        "runaways": sum(runaway(one, heard) for one, heard in zip(readings, ours, strict=True)),
+        "runaways": sum(runaway(one, text) for one, text in zip(readings, texts, strict=True)),
         "truncations": sum(truncated(one, heard) for one, heard in zip(readings, ours, strict=True)),
         "wer": rounded(_total(ours).rate),
         **{f"wer_{name}": rounded(_total(some).rate) for name, some in _by_list(readings, ours).items()},
@@ -189,10 +191,15 @@ def _padded(reading: Reading) -> Samples:
     return np.concatenate([SILENCE, reading.samples, SILENCE])
 
 
-def runaway(reading: Reading, heard: Alignment) -> bool:
+def runaway(reading: Reading, heard: str) -> bool:
     """Whether it goes on too long, or much is heard that was not in the text."""
     too_long = reading.seconds > MOST_S * reading.phones + MARGIN_S
-    return too_long or heard.errors.insertions * 2 >= max(heard.errors.words, 4)
+    said = _letters(reading.written)
+    return too_long or (_letters(heard) - said) * 2 >= max(said, LEAST_LETTERS)
+
+
+def _letters(text: str) -> int:
+    return sum(len(word) for word in normalise(text))
 
 
 def truncated(reading: Reading, heard: Alignment) -> bool:
