@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from voxduct.bench.bundled import demo_clips
+from voxduct_training.code_lm_export import config, export, read_weights
+from voxduct_training.code_lm_model import CodeLm
 from voxduct_training.codec_shipped import ShippedCodec, at_tempo
 from voxduct_training.codec_vector import PITCH_WEIGHT, WIDTH
 from voxduct_training.export_recognizer import write_weights
@@ -31,6 +33,18 @@ def test_exported_weights_read_back_hear_the_same(tmp_path: Path) -> None:
             torch.testing.assert_close(ours, theirs, atol=2e-2, rtol=2e-2)
         states = model.encode(features)[0]
         torch.testing.assert_close(model.decode(tokens, states), again.decode(tokens, states), atol=2e-2, rtol=2e-2)
+
+
+def test_exported_voice_read_back_has_the_weights(tmp_path: Path) -> None:
+    torch.manual_seed(4)
+    model = CodeLm(width=64, layers=2, heads=1)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter)  # the exporter stores equal tensors, as untrained ones are, only once
+    export(model, tmp_path, config(model, {}, [], "ada"), "0.0.0")
+    again = read_weights(tmp_path)
+    assert set(again) == set(model.state_dict())
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(again[name], value, atol=2e-3, rtol=2e-3)
 
 
 @pytest.mark.parametrize("bf16", [False, True])

@@ -41,7 +41,7 @@ if [ "$profile" = full ] && [ -d "$data/speech/neural" ]; then
         --index aligned.jsonl --stretch 1.35
     set -- "$@" "$work/neural.codes"
 fi
-if [ -n "$start" ]; then first="--start $start/training.safetensors"; else first="--codec $codec"; fi
+if [ -n "$start" ]; then first="--start $start"; else first="--codec $codec"; fi
 # shellcheck disable=SC2086 # two words or none
 $python -m voxduct_training.code_lm_train "$work/lm.pt" "$@" $first $half --minutes "$minutes" --profile "$profile"
-$python -m voxduct_training.voice_export --int8 "$out" "$work/lm.pt" "$@" --profile "$profile"
+$python -m voxduct_training.voice_export "$out" "$work/lm.pt" "$@" --profile "$profile"

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
 from torch import Tensor, nn
 
 from .code_lm_model import BOOKS, CODES, CONTEXT, DELAYS, NONE, PHONES, CodeLm
 from .codec_export import write_manifest
+from .halved import HALF, halve
 
 # Detail books at their likeliest: sampled, they only add roughness.
 SAMPLING = {
@@ -23,6 +25,9 @@ SAMPLING = {
     "repetition_window": 0,
     "advance_threshold": 0.5,
 }
+
+
+STEP, SPEAKER = "onnx/lm_step.onnx", "onnx/speaker_encoder.onnx"
 
 
 class StepGraph(nn.Module):
@@ -72,6 +77,7 @@ def write_step(model: CodeLm, path: Path) -> None:
         dynamic_axes=axes,
         opset_version=17,
         dynamo=False,
+        do_constant_folding=False,  # weights keep their names, so that `read_weights` finds them
     )
 
 
@@ -85,6 +91,7 @@ def write_speaker_encoder(model: CodeLm, path: Path) -> None:
         dynamic_axes={"codes": {2: "frames"}},
         opset_version=17,
         dynamo=False,
+        do_constant_folding=False,  # weights keep their names, so that `read_weights` finds them
     )
 
 
@@ -116,10 +123,21 @@ def export(model: CodeLm, folder: Path, settings: dict[str, Any], version: str) 
     (folder / "onnx").mkdir(parents=True, exist_ok=True)
     (folder / "voices").mkdir(exist_ok=True)
     with torch.no_grad():
-        write_step(model, folder / "onnx/lm_step.onnx")
-        write_speaker_encoder(model, folder / "onnx/speaker_encoder.onnx")
+        for write, path in ((write_step, STEP), (write_speaker_encoder, SPEAKER)):
+            write(model, folder / path)
+            halve(folder / path)
     (folder / "config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
     write_manifest(folder, "voxduct-voice-en", "codec-lm", version)
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """The weights of an exported voice under the names of `CodeLm`, to train on from."""
+    found = {}
+    for path, here, there in ((STEP, "model.", ""), (SPEAKER, "", "speaker_encoder.")):
+        for stored in onnx.load(folder / path).graph.initializer:
+            name = there + stored.name.removesuffix(HALF).removeprefix(here)
+            found[name] = torch.from_numpy(onnx.numpy_helper.to_array(stored).astype(np.float32))
+    return found
 
 
 def write_voice(path: Path, speaker: np.ndarray, codes: np.ndarray, phones: np.ndarray) -> None:

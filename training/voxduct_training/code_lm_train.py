@@ -12,10 +12,10 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor
 
 from .code_lm_data import Batch, Rows, Utterance, load
+from .code_lm_export import read_weights
 from .code_lm_model import CONTEXT, NONE, PROFILES, CodeLm
 from .codec_shipped import ShippedCodec, Vectors
 from .muon import Muon
@@ -149,7 +149,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=6)
     parser.add_argument("--steps", type=int, default=CONTEXT)
     parser.add_argument("--codec", type=Path, help="start embeddings and heads from this codec folder's code vectors")
-    parser.add_argument("--start", type=Path, help="weights to begin with: training.safetensors of an exported voice")
+    parser.add_argument("--start", type=Path, help="an exported voice whose weights are the first ones")
     parser.add_argument("--bf16", action="store_true", help="for processors that multiply bf16 (avx512_bf16, amx_bf16)")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--profile", choices=sorted(PROFILES), default="full")
@@ -163,7 +163,7 @@ def main() -> None:
     if given.codec:
         start_from(model, ShippedCodec(given.codec).books)
     if given.start:
-        model.load_state_dict({name: value.float() for name, value in load_file(given.start).items()})
+        model.load_state_dict(read_weights(given.start))
     train(model, rows, held, given.checkpoint, given.minutes, given.rate, given.batch, given.bf16)
 
 

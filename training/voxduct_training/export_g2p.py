@@ -8,11 +8,11 @@ import json
 from pathlib import Path
 
 import numpy as np
-import onnx
 import onnxruntime as ort
 import torch
 
 from voxduct_training.g2p_model import LETTERS, LONGEST, G2p, letter_ids
+from voxduct_training.halved import halve
 from voxduct_training.lexicon import PHONES, read
 
 NAME, VERSION, LICENSE = "voxduct-g2p-en", "0.1.0", "Apache-2.0"
@@ -70,22 +70,6 @@ def export(checkpoint: Path, lexicon: Path, folder: Path) -> None:
     card = CARD.format(entries=len(read(lexicon)), parameters=parameters, **figures)
     (folder / "README.md").write_text(card, encoding="utf-8")
     write_manifest(folder)
-
-
-def halve(path: Path) -> None:
-    """Stores the large weights as fp16, cast up when the graph is loaded: half the file, the same speed."""
-    model = onnx.load(path)
-    casts = []
-    for weight in model.graph.initializer:
-        values = onnx.numpy_helper.to_array(weight)
-        if values.dtype == np.float32 and values.size >= 1024:
-            name = weight.name
-            weight.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}_half"))
-            casts.append(onnx.helper.make_node("Cast", [f"{name}_half"], [name], to=onnx.TensorProto.FLOAT))
-    for cast in reversed(casts):
-        model.graph.node.insert(0, cast)
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
 
 
 def check(model: G2p, path: Path, words: list[str]) -> None:

@@ -1,21 +1,18 @@
 """Chooses a prompt and a speaker vector per shipped voice and writes models_onnx/voxduct-voice-en.
 
 The prompt of a voice that was learnt from clips which may not be passed on is spoken by the model itself, in that
-voice, before it is stored: no code of a clip is shipped. `training.safetensors` holds the weights in half precision,
-for a later training to start from.
+voice, before it is stored: no code of a clip is shipped. Weights are stored in half precision.
+int8 was understood as well, but its steps one by one are not its steps all at once: scales are chosen per call.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
-from safetensors.torch import save_file
 
 from .code_lm_data import Utterance, durations, load
 from .code_lm_export import config, export, write_voice
@@ -59,14 +56,6 @@ def respeak(folder: Path, ids: list[int], voice: Voice) -> Voice:
     return Voice(voice.speaker, codes, np.array([ids[p] for p in places[: codes.shape[1]]]))
 
 
-def quantize(path: Path) -> None:
-    """int8 weights; seven bits, because kernels without VNNI saturate with eight."""
-    with tempfile.TemporaryDirectory() as folder:
-        small = Path(folder) / "small.onnx"
-        quantize_dynamic(str(path), str(small), per_channel=True, reduce_range=True, weight_type=QuantType.QInt8)
-        path.write_bytes(small.read_bytes())
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
@@ -75,7 +64,6 @@ def main() -> None:
     parser.add_argument("--profile", choices=sorted(PROFILES), default="full")
     parser.add_argument("--default", default="ben", help="the voice that is understood best")
     parser.add_argument("--version", default="0.1.0")
-    parser.add_argument("--int8", action="store_true")
     given = parser.parse_args()
     model = CodeLm(**PROFILES[given.profile])
     model.load_state_dict(torch.load(given.checkpoint, weights_only=True)["model"])
@@ -97,10 +85,6 @@ def main() -> None:
             voice = respeak(given.folder, [int(i) for i in chosen.ids], voice)
         write_voice(given.folder / "voices" / f"{name}.npz", voice.speaker, voice.codes, voice.phones)
         print(name, f"{voice.codes.shape[1] / 50:.2f} s", json.dumps(chosen.text))
-    if given.int8:
-        quantize(given.folder / "onnx/lm_step.onnx")
-    save_file({name: value.half() for name, value in model.state_dict().items()}, given.folder / "training.safetensors")
-    (given.folder / "training.safetensors").chmod(0o644)
     write_manifest(given.folder, "voxduct-voice-en", "codec-lm", given.version)
 
 

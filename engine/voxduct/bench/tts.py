@@ -108,14 +108,14 @@ class Readings:
 
 
 def speak_all(
-    address: Address, lists: Mapping[str, Sequence[str]], frontend: Frontend, voice: str | None, other: str | None
+    address: Address, lists: Mapping[str, Sequence[str]], frontend: Frontend, voice: str, other: str | None
 ) -> Readings:
-    """Has every sentence of every list spoken by `voice` (None: the default), and some by `other` (None: any other)."""
+    """Has every sentence of every list spoken by `voice`, and some of them by `other` (None: any other voice)."""
     before = ServerMetrics.parse(address.get("/metrics"))
     readings = asyncio.run(_speak_in(address.stream, _numbered(lists), frontend, voice))
     spent = ServerMetrics.parse(address.get("/metrics")) - before
     voices = asyncio.run(_voices(address.stream))
-    other = other or next((name for name in voices if name != (voice or voices[0])), None)
+    other = other or next((name for name in voices if name != voice), None)
     both = [item for item in _numbered(lists) if len(item[2].split()) >= CONTRASTED_MIN_WORDS][:CONTRASTED]
     if other is None or len(both) < 2:
         return Readings(readings, None, [], spent)
@@ -133,11 +133,11 @@ async def _voices(url: str) -> list[str]:
 
 
 async def _speak_in(
-    url: str, sentences: Sequence[tuple[int, str, str]], frontend: Frontend, voice: str | None
+    url: str, sentences: Sequence[tuple[int, str, str]], frontend: Frontend, voice: str
 ) -> list[Reading]:
     readings = []
     async with Client(url) as client:
-        for number, listed, text in tracked(sentences, f"speak {voice or ''}".strip()):
+        for number, listed, text in tracked(sentences, f"speak {voice}"):
             spoken = await say(client, text, id=f"say-{number}", voice=voice, seed=number)
             readings.append(Reading(listed, text, frontend.written(text), frontend.phones(text), spoken))
     return readings

@@ -96,9 +96,10 @@ def run_tts(options: argparse.Namespace) -> int:
     """Answers the third question."""
     lists = {name: texts[: options.count] for name, texts in sentence_lists().items()}
     card = machine_card()
-    frontend = tts.Frontend.of(load_synthesiser(engine_options(options)))
+    synthesiser = load_synthesiser(engine_options(options))
+    frontend, voice = tts.Frontend.of(synthesiser), options.voice or synthesiser.default_voice
     with _server(options) as address:
-        readings = tts.speak_all(address, lists, frontend, options.voice, options.other_voice)
+        readings = tts.speak_all(address, lists, frontend, voice, options.other_voice)
     engine = load_engine(engine_options(options), speaks=False)
     figures, heard = tts.judge(readings, lambda samples: hear_text(engine, samples))
     if options.details is not None:
