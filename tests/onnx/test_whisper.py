@@ -222,6 +222,30 @@ def test_load_recogniser_reads_the_rules_of_the_folder(exported: Path) -> None:
     assert all(100 <= word.word.start <= word.word.end <= 32_100 for word in heard.words)
 
 
+@pytest.mark.parametrize(("told", "expected"), [({}, 12.0), ({"max_window_s": 6, "other": 1}, 6.0)])
+def test_load_recogniser_takes_the_windows_that_suit_the_model(
+    exported: Path, tmp_path: Path, told: dict[str, float], expected: float
+) -> None:
+    folder = _with_streaming(exported, tmp_path, told)
+    assert load_recogniser(folder).options.max_window_s == expected
+    assert load_recogniser(folder, asr_options=AsrOptions(max_window_s=9.0)).options.max_window_s == 9.0
+
+
+@pytest.mark.parametrize("told", [{"max_window_s": "long"}, {"keep_window_s": None}])
+def test_load_recogniser_windows_that_are_no_seconds_are_named(
+    exported: Path, tmp_path: Path, told: dict[str, object]
+) -> None:
+    with pytest.raises(ModelError, match="streaming"):
+        load_recogniser(_with_streaming(exported, tmp_path, told))
+
+
+def _with_streaming(exported: Path, tmp_path: Path, told: object) -> Path:
+    folder = Path(shutil.copytree(exported, tmp_path / "model"))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "streaming": told}))
+    return folder
+
+
 def test_find_graphs_prefers_the_precision_asked_for(tmp_path: Path) -> None:
     (tmp_path / "onnx").mkdir()
     for stem in ("encoder_model", "decoder_model_merged"):

@@ -66,9 +66,9 @@ class AsrOptions:
     """Audio (pre-roll included) before the first update."""
     hold_back_ms: int = 200
     """A word that ends this near the end of what was heard is not committed yet."""
-    max_window_s: float = 9.0
+    max_window_s: float = 12.0
     """Longest window that is encoded at once; the utterance may be longer."""
-    keep_window_s: float = 5.0
+    keep_window_s: float = 6.0
     """How much of a too long window is kept, at least, when it is trimmed."""
     min_window_ms: int = 1_000
     """Shorter windows are filled up with silence."""

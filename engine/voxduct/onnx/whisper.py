@@ -207,6 +207,9 @@ class OnnxWhisper:
         return True
 
 
+WINDOWS = ("max_window_s", "keep_window_s")  # of `AsrOptions`, that a model's `streaming` may set
+
+
 def load_recogniser(
     folder: Path,
     ort_options: OrtOptions | None = None,
@@ -216,7 +219,16 @@ def load_recogniser(
     """A recogniser from a folder in Hugging Face's layout, its decoding rules read from there; raises ModelError."""
     tokenizer = Tokenizer.load(folder / "tokenizer.json", multilingual=is_multilingual(folder))
     model = OnnxWhisper(folder, ort_options, precision)
-    return Recogniser(model, tokenizer, asr_options, _decoding(folder))
+    return Recogniser(model, tokenizer, asr_options or _following(folder), _decoding(folder))
+
+
+def _following(folder: Path) -> AsrOptions:
+    """How an utterance is followed: `streaming` in config.json, where the model says, over our defaults."""
+    told = read_json(folder / "config.json").get("streaming") or {}
+    try:
+        return replace(AsrOptions(), **{name: float(told[name]) for name in WINDOWS if name in told})  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{folder / 'config.json'}: `streaming` must hold seconds, not {told!r}") from error
 
 
 def _decoding(folder: Path) -> DecodingOptions:
