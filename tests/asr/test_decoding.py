@@ -52,14 +52,18 @@ class Script:
         rows = np.full((2, len(tokens), 10), len(state), np.float32)
         return DecoderStep(logits, rows if self._attentive else None)
 
-    def new_batch(self, encodings: Sequence[object]) -> object:
-        raise NotImplementedError
+    def new_batch(self, encodings: Sequence[object]) -> list[list[int]]:
+        return [self.new_state(encoding) for encoding in encodings]
 
     def decode_batch(self, tokens: Ints, state: object) -> BatchStep:
-        raise NotImplementedError
+        assert isinstance(state, list)
+        steps = [self.decode(row.tolist(), own) for row, own in zip(tokens, state, strict=True)]
+        attention = [step.attention for step in steps if step.attention is not None]
+        return BatchStep(np.stack([step.logits for step in steps]), np.stack(attention) if attention else None)
 
     def select(self, rows: Sequence[int], state: object) -> None:
-        raise NotImplementedError
+        assert isinstance(state, list)
+        state[:] = [list(state[row]) for row in rows]
 
 
 def decoded(

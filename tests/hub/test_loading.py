@@ -10,13 +10,12 @@ import onnx
 import onnxruntime as ort
 import pytest
 import soundfile
-import tokenizers
 import torch
-from tokenizers import decoders, models, pre_tokenizers
 from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
 
 from tests.hub.hub_server import Hub, Repository, serving
 from tests.hub.room import choose_hub
+from tests.tiny_tokenizer import save_tokenizer
 from voxduct.cli import main
 from voxduct.hub.catalogue import ModelKind
 from voxduct.loading import Device, EngineOptions, load_engine, locate
@@ -25,15 +24,6 @@ from voxduct.onnx.export import convert_whisper, export_whisper
 
 TOP = Path(__file__).parents[2]
 CLIP = TOP / "benchmarks" / "data" / "demo" / "demo-00.opus"
-SPECIALS = (
-    "<|endoftext|>",
-    "<|startoftranscript|>",
-    "<|en|>",
-    "<|transcribe|>",
-    "<|nospeech|>",
-    "<|notimestamps|>",
-    "<|0.00|>",
-)
 END, START = 256, 257
 ENCODER, MERGED, FIRST, NEXT = "encoder_model", "decoder_model_merged", "decoder_model", "decoder_with_past_model"
 
@@ -50,12 +40,7 @@ def save_checkpoint(folder: Path) -> None:
     model.generation_config.max_length = 16
     model.save_pretrained(folder)
     WhisperFeatureExtractor(feature_size=80).save_pretrained(folder)
-    alphabet = {letter: i for i, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
-    bpe = tokenizers.Tokenizer(models.BPE(alphabet, []))
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = decoders.ByteLevel()
-    bpe.add_special_tokens(list(SPECIALS))
-    bpe.save(str(folder / "tokenizer.json"))
+    save_tokenizer(folder)
 
 
 @pytest.fixture(scope="module")

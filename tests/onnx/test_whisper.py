@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tokenizers
 import torch
-from tokenizers import decoders, models, pre_tokenizers
 from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
 
+from tests.tiny_tokenizer import save_tokenizer
 from voxduct.asr.decoding import Decoded, Request, greedy
 from voxduct.asr.options import AsrOptions, DecodingOptions
 from voxduct.asr.recogniser import Window
@@ -24,29 +23,11 @@ from voxduct.errors import InferenceError, ModelError
 from voxduct.onnx.whisper import OnnxWhisper, load_recogniser, silence_of
 from voxduct.onnx.whisper_files import find_graphs, is_multilingual, read_decoding
 
-SPECIALS = (
-    "<|endoftext|>",
-    "<|startoftranscript|>",
-    "<|en|>",
-    "<|transcribe|>",
-    "<|nospeech|>",
-    "<|notimestamps|>",
-    "<|0.00|>",
-)
 END, START, NO_TIMESTAMPS = 256, 257, 261
 SUPPRESSED = [START, 258, 259, 260, NO_TIMESTAMPS, 262, 33]
 RNG = np.random.default_rng(0)
 CLIPS = [(RNG.standard_normal(480_000) * level).astype(np.float32) for level in (0.3, 0.1, 0.03, 0.01, 0.001)]
 ROOM = DecodingOptions(suppress=tuple(SUPPRESSED), begin_suppress=(32, END), max_tokens=20, max_tokens_per_s=100.0)
-
-
-def save_tokenizer(folder: Path) -> None:
-    alphabet = {letter: i for i, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
-    bpe = tokenizers.Tokenizer(models.BPE(alphabet, []))
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = decoders.ByteLevel()
-    bpe.add_special_tokens(list(SPECIALS))
-    bpe.save(str(folder / "tokenizer.json"))
 
 
 def make_torch_whisper() -> WhisperForConditionalGeneration:
