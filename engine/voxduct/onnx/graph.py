@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
@@ -32,6 +34,42 @@ class Graph:
             options.log_severity_level = 4
         values = self._session.run_with_ort_values(self._outputs, feeds, options)
         return dict(zip(self._outputs, values, strict=True))
+
+    def binding(self, fetches: Sequence[str]) -> Binding:
+        """What stays bound from run to run; each run returns the outputs `fetches`."""
+        return Binding(self._session, fetches)
+
+
+class Binding:
+    """Inputs and outputs bound to a session; not for several threads at once."""
+
+    def __init__(self, session: ort.InferenceSession, fetches: Sequence[str]) -> None:
+        self._session = session
+        self._binding = session.io_binding()
+        self._fetches = fetches
+        self._held: dict[str, ort.OrtValue] = {}  # ONNX Runtime does not keep an array's memory alive
+        self._fetch_anew()
+
+    def bind(self, name: str, value: ort.OrtValue, *, output: str | None = None) -> None:
+        """An input of all runs from now on, and an output that is written to the same memory."""
+        self._held[name] = value
+        self._binding.bind_ortvalue_input(name, value)
+        if output is not None:
+            self._binding.bind_ortvalue_output(output, value)
+
+    def run(self, feeds: Mapping[str, npt.NDArray[np.generic]]) -> list[npt.NDArray[np.float32]]:
+        """Runs with these inputs besides what is bound; the fetched outputs in their order."""
+        values = {name: as_value(array) for name, array in feeds.items()}
+        for name, value in values.items():
+            self._binding.bind_ortvalue_input(name, value)
+        self._fetch_anew()
+        self._session.run_with_iobinding(self._binding)
+        return [value.numpy() for value in self._binding.get_outputs()[: len(self._fetches)]]
+
+    def _fetch_anew(self) -> None:
+        """Into new memory: what the last run returned is not written to again."""
+        for name in self._fetches:
+            self._binding.bind_output(name, "cpu")
 
 
 def as_value(array: npt.NDArray[np.generic]) -> ort.OrtValue:

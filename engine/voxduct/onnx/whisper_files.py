@@ -19,9 +19,9 @@ class WhisperGraphs:
 
     encoder: Path
     decoder: Path
-    """Fed first; a merged decoder is fed always."""
+    """Fed first; a merged one, or one that writes its cache in place, is fed always."""
     decoder_with_past: Path | None
-    """Fed after the first time; None with a merged decoder."""
+    """Fed after the first time; None where one decoder is fed always."""
 
 
 def find_graphs(folder: Path, precision: str | None = None) -> WhisperGraphs:

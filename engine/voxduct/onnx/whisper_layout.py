@@ -2,7 +2,7 @@
 
 Known are the layouts of `onnx-community/whisper-*` and `*_timestamped`, `Xenova/whisper-*`, `distil-whisper/*`, and
 what optimum writes: graphs in `onnx/` or at the top, a merged decoder or a split one (`decoder_model` and
-`decoder_with_past_model`), a precision as suffix (`encoder_model_int8.onnx`), weights beside a graph
+`decoder_with_past_model`), or the one that preparing makes (`decoder_model_in_place`), a precision as suffix (`encoder_model_int8.onnx`), weights beside a graph
 (`encoder_model.onnx_data`).
 """
 
@@ -37,9 +37,9 @@ class GraphNames:
 
     encoder: str
     decoder: str
-    """Fed first; a merged decoder is fed always."""
+    """Fed first; a merged one, or one that writes its cache in place, is fed always."""
     decoder_with_past: str | None
-    """Fed after the first time; None with a merged decoder."""
+    """Fed after the first time; None where one decoder is fed always."""
     encoder_precision: str
     decoder_precision: str
 
@@ -120,9 +120,9 @@ def _cost(order: tuple[str, ...], encoder: str, decoder: str) -> tuple[bool, int
 
 
 def _decoder(names: Collection[str], folder: str, precision: str) -> tuple[str, str | None] | None:
-    merged = _graph(folder, "decoder_model_merged", precision)
-    if merged in names:
-        return merged, None
+    for stem in ("decoder_model_in_place", "decoder_model_merged"):
+        if (whole := _graph(folder, stem, precision)) in names:
+            return whole, None
     first, with_past = (_graph(folder, stem, precision) for stem in ("decoder_model", "decoder_with_past_model"))
     return (first, with_past) if first in names and with_past in names else None
 

@@ -19,7 +19,7 @@ from voxduct.errors import ModelError
 from voxduct.onnx.prepare.report import Step
 
 RECORD_NAME = "prepared.json"
-REVISION = 1
+REVISION = 2
 """Raised whenever a step would make another graph of the same export."""
 HASH_BLOCK = 1 << 20  # bytes read at once
 

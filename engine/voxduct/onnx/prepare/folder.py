@@ -12,6 +12,8 @@ from voxduct.onnx.prepare.proof import Inputs
 from voxduct.onnx.whisper_files import read_json
 
 ENCODER, MERGED, FIRST, NEXT = "encoder_model", "decoder_model_merged", "decoder_model", "decoder_with_past_model"
+IN_PLACE = "decoder_model_in_place"
+"""What preparing makes of the decoders."""
 BESIDE = ("*.json", "*.txt", "*.model", "README.md", "LICENSE*")  # configuration, tokenizer, card
 NOT_BESIDE = ("manifest.json", "prepared.json", "*.index.json")  # they speak of other files
 
@@ -23,7 +25,7 @@ class Export:
     folder: Path
     encoder: Path
     decoders: dict[str, Path]
-    """By stem: the merged one alone, or the first and the next."""
+    """By stem: the merged one alone, or the first and the next, or the one in place of a prepared model."""
     inputs: Inputs
     encoder_heads: int
     layers: int
@@ -58,12 +60,8 @@ def read_export(folder: Path) -> Export:
         ModelError: graphs in full precision are missing, or the config does not say the model's sizes.
     """
     encoder = _graph(folder, ENCODER)
-    merged, first, following = _graph(folder, MERGED), _graph(folder, FIRST), _graph(folder, NEXT)
-    if merged is not None:
-        decoders = {MERGED: merged}
-    else:
-        decoders = {stem: path for stem, path in ((FIRST, first), (NEXT, following)) if path is not None}
-    if encoder is None or (merged is None and len(decoders) < 2):
+    decoders = _decoders(folder)
+    if encoder is None or not decoders:
         raise ModelError(
             f"{folder} holds no Whisper in full precision, which preparing starts from: expected "
             f"onnx/{ENCODER}.onnx and onnx/{MERGED}.onnx (or {FIRST}.onnx and {NEXT}.onnx); fetch those files too"
@@ -78,6 +76,14 @@ def read_export(folder: Path) -> Export:
     )
     encoder_heads = config.number("encoder_attention_heads")
     return Export(folder, encoder, decoders, inputs, encoder_heads, layers, heads, _alignment(folder, layers, heads))
+
+
+def _decoders(folder: Path) -> dict[str, Path]:
+    for stem in (IN_PLACE, MERGED):
+        if (whole := _graph(folder, stem)) is not None:
+            return {stem: whole}
+    first, following = _graph(folder, FIRST), _graph(folder, NEXT)
+    return {} if first is None or following is None else {FIRST: first, NEXT: following}
 
 
 def _graph(folder: Path, stem: str) -> Path | None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import onnx
-from onnx import helper
+from onnx import helper, numpy_helper
 
 from voxduct.onnx.prepare.graphs import Scope, bodies, insert_after
 from voxduct.onnx.prepare.storage import load, save
 
 PREPROCESSED = "onnx.quant.pre_process"
+INT8_MAX = 127
 
 
 def to_int8(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -43,6 +45,7 @@ def to_int8(model: onnx.ModelProto) -> onnx.ModelProto:
         made = load(target)
     del made.metadata_props[:]
     _into_branches(made.graph)
+    _shrink_tables(made.graph)
     return made
 
 
@@ -51,6 +54,32 @@ def to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     return convert_float_to_float16(model, keep_io_types=False, disable_shape_infer=True)
+
+
+def _shrink_tables(graph: onnx.GraphProto) -> None:
+    """Tables that rows are only taken of, the embeddings of a decoder in place, become int8 with a scale a row."""
+    tables = {tensor.name: tensor for tensor in graph.initializer if len(tensor.dims) == 2}
+    for node in list(graph.node):
+        readers = [one for one in graph.node if node.input and node.input[0] in one.input]
+        table = tables.get(node.input[0]) if node.input and node.op_type == "Gather" else None
+        if table is None or len(readers) > 1 or table.data_type != onnx.TensorProto.FLOAT:
+            continue
+        _shrink(graph, node, table)
+
+
+def _shrink(graph: onnx.GraphProto, gather: onnx.NodeProto, table: onnx.TensorProto) -> None:
+    rows = numpy_helper.to_array(table)
+    scales = np.maximum(np.abs(rows).max(axis=1, keepdims=True), 1e-12) / INT8_MAX
+    name, indices, output = table.name, gather.input[1], gather.output[0]
+    table.CopyFrom(numpy_helper.from_array(np.round(rows / scales).astype(np.int8), name))
+    graph.initializer.append(numpy_helper.from_array(scales.astype(np.float32), f"{name}.scales"))
+    gather.output[0] = f"{output}.int8"
+    made = [
+        helper.make_node("Gather", [f"{name}.scales", indices], [f"{output}.scale"], f"voxduct/scale/{output}"),
+        helper.make_node("Cast", [f"{output}.int8"], [f"{output}.float"], f"voxduct/float/{output}", to=1),
+        helper.make_node("Mul", [f"{output}.float", f"{output}.scale"], [output], f"voxduct/row/{output}"),
+    ]
+    insert_after(graph, {f"{output}.int8"}, made)
 
 
 def _into_branches(graph: onnx.GraphProto) -> None:

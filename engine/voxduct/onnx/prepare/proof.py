@@ -12,11 +12,15 @@ import onnxruntime as ort
 
 from voxduct.errors import ModelError
 from voxduct.onnx.runtime import open_session
+from voxduct.onnx.whisper_in_place import cross_output
 
 Arrays = dict[str, npt.NDArray[np.generic]]
 TOLERANCE = 1e-3
 """The largest difference of a logit or a state that a rewrite without loss of precision may make."""
 SEED = 20
+RUNS = (4, 1, 1)
+"""Tokens fed to a decoder, run after run."""
+PROOF_ROOM = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +69,48 @@ def decoder_difference(untouched: Mapping[str, Path], made: Mapping[str, Path], 
     return float(np.max([_difference(theirs, ours) for theirs, ours in runs]))  # max() would lose what is no number
 
 
-def _decode(graphs: Mapping[str, Path], inputs: Inputs) -> Iterator[Arrays]:
+def in_place_difference(untouched: Mapping[str, Path], encoder: Path, decoder: Path, inputs: Inputs) -> float:
+    """As `decoder_difference`, for a decoder that writes its cache in place over what `encoder` says of a window.
+
+    Both decode the states of that encoder, so that a difference is the decoder's. Keys and values are compared
+    through the logits of the runs that read them. Raises ModelError as `encoder_difference`.
+    """
+    features: Arrays = {"input_features": inputs.features(2 * inputs.positions)}
+    heard = _run(open_session(encoder), features)
+    states = np.asarray(heard["last_hidden_state"], np.float32)
+    theirs = [made["logits"] for made in _decode(untouched, inputs, states)]
+    ours = _decode_in_place(open_session(decoder), heard, inputs)
+    gaps = [_difference({"logits": one}, {"logits": other}) for one, other in zip(theirs, ours, strict=True)]
+    return float(np.max(gaps))
+
+
+def _decode_in_place(session: ort.InferenceSession, heard: Arrays, inputs: Inputs) -> Iterator[npt.NDArray[np.generic]]:
+    cache: Arrays = {}
+    for wanted in session.get_inputs():
+        if ".decoder." in wanted.name:
+            cache[wanted.name] = np.zeros((1, wanted.shape[1], PROOF_ROOM, wanted.shape[3]), np.float32)
+        elif ".encoder." in wanted.name:
+            cache[wanted.name] = heard[cross_output(wanted.name)]
+    position = 0
+    for count in RUNS:
+        end = position + count
+        feeds: Arrays = {"input_ids": inputs.tokens(count), "positions": np.arange(position, end)}
+        feeds |= {"seqlens_k": np.array([end - 1], np.int32), "total_sequence_length": np.array(end, np.int32)}
+        outputs = _run(session, feeds | cache)
+        cache |= {name: outputs[name.replace("past_key_values", "present", 1)] for name in cache if ".decoder." in name}
+        position = end
+        yield outputs["logits"]
+
+
+def _decode(
+    graphs: Mapping[str, Path], inputs: Inputs, states: npt.NDArray[np.float32] | None = None
+) -> Iterator[Arrays]:
     first = open_session(graphs["first"])
     following = first if graphs["next"] == graphs["first"] else open_session(graphs["next"])
+    states = inputs.states() if states is None else states
     cache: Arrays = {}
-    for session, count in ((first, 4), (following, 1), (following, 1)):
-        feeds: Arrays = {"input_ids": inputs.tokens(count), "encoder_hidden_states": inputs.states()}
+    for session, count in zip((first, following, following), RUNS, strict=True):
+        feeds: Arrays = {"input_ids": inputs.tokens(count), "encoder_hidden_states": states}
         feeds |= {"use_cache_branch": np.array([bool(cache)])} | cache
         outputs = _run(session, feeds)
         for name, value in outputs.items():

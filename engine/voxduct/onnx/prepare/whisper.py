@@ -15,10 +15,18 @@ from voxduct.onnx.prepare import Precision
 from voxduct.onnx.prepare.cache import Recipe, Record
 from voxduct.onnx.prepare.cross_attention import expose_heads
 from voxduct.onnx.prepare.encoder_length import free_length
-from voxduct.onnx.prepare.folder import ENCODER, FIRST, MERGED, NEXT, Export
+from voxduct.onnx.prepare.decoder_graph import add_cross_outputs, build_decoder
+from voxduct.onnx.prepare.decoder_weights import read_decoder
+from voxduct.onnx.prepare.folder import ENCODER, FIRST, IN_PLACE, MERGED, NEXT, Export
 from voxduct.onnx.prepare.fusion import fuse_attention
 from voxduct.onnx.prepare.precision import to_fp16, to_int8
-from voxduct.onnx.prepare.proof import TOLERANCE, decoder_difference, encoder_difference, encoder_frames
+from voxduct.onnx.prepare.proof import (
+    TOLERANCE,
+    decoder_difference,
+    encoder_difference,
+    encoder_frames,
+    in_place_difference,
+)
 from voxduct.onnx.prepare.report import NotRewritable, Step
 from voxduct.onnx.prepare.shapes import spell_out
 from voxduct.onnx.prepare.storage import load, remove, save, size
@@ -48,11 +56,49 @@ class WhisperPreparation:
             shutil.copyfile(path, folder / path.name)
         made = {stem: folder / "onnx" / f"{stem}.onnx" for stem in self._export.graphs}
         self._rewrite_encoder(made[ENCODER])
+        made = self._write_in_place(made) or self._rewrite_decoders(made)
+        self._convert(made)
+        return Record(self._recipe, self._steps, self._differences)
+
+    def _write_in_place(self, made: dict[str, Path]) -> dict[str, Path] | None:
+        """A decoder written anew, and the encoder that goes with it; None where the export's own has to do."""
+        export, target = self._export, made[ENCODER].with_name(f"{IN_PLACE}.onnx")
+        if IN_PLACE in export.decoders:
+            save(load(export.decoders[IN_PLACE]), target)
+            self._steps.append(Step(IN_PLACE, "in place", True, "the decoder writes its cache in place already"))
+            return made
+        if Precision(self._recipe.precision) is Precision.FP16:
+            return None  # whose graphs are for other devices than the processor, for which this one is written
+        encoder = made[ENCODER].with_name(f"cross_{ENCODER}.onnx")
+        try:
+            note = self._build_in_place(made[ENCODER], encoder, target)
+        except (NotRewritable, ModelError) as reason:
+            self._steps.append(Step(IN_PLACE, "in place", False, str(reason)))
+            logger.warning("the decoder is kept as the export has it: %s", reason)
+            for path in (encoder, target):
+                remove(path)
+            return None
+        self._steps.append(Step(IN_PLACE, "in place", True, note))
+        remove(made[ENCODER])
+        save(load(encoder), made[ENCODER])
+        remove(encoder)
+        return {ENCODER: made[ENCODER], IN_PLACE: target}
+
+    def _build_in_place(self, plain: Path, encoder: Path, decoder: Path) -> str:
+        export = self._export
+        weights = read_decoder(load(next(iter(export.decoders.values()))), layers=export.layers)
+        listening = load(plain)
+        add_cross_outputs(listening, weights, heads=export.heads)
+        save(listening, encoder)
+        save(build_decoder(weights, export.alignment, heads=export.heads), decoder)
+        self._compare("decoder", in_place_difference(roles(export.decoders), encoder, decoder, export.inputs))
+        return f"{export.layers} layers, {len(load(decoder).graph.node)} nodes"
+
+    def _rewrite_decoders(self, made: dict[str, Path]) -> dict[str, Path]:
         for stem in self._export.decoders:
             self._rewrite_decoder(stem, made[stem])
         self._compare("decoder", decoder_difference(roles(self._export.decoders), roles(made), self._export.inputs))
-        self._convert(made)
-        return Record(self._recipe, self._steps, self._differences)
+        return made
 
     def _convert(self, made: dict[str, Path]) -> None:
         """Puts converted graphs, with the precision in their names, in the place of the exact ones."""
@@ -74,8 +120,16 @@ class WhisperPreparation:
         export, inputs, name = self._export, self._export.inputs, precision.value
         encoder = encoder_difference(export.encoder, converted[ENCODER], inputs)
         self._compare(f"encoder_{name}", encoder, tolerance=math.inf)
-        decoder = decoder_difference(roles(export.decoders), roles(converted), inputs)
-        self._compare(f"decoder_{name}", decoder, tolerance=math.inf)
+        self._compare(f"decoder_{name}", self._converted_difference(converted), tolerance=math.inf)
+
+    def _converted_difference(self, converted: dict[str, Path]) -> float:
+        export = self._export
+        if IN_PLACE in export.decoders:  # which was proven where it was made
+            return 0.0
+        if IN_PLACE in converted:
+            decoder, encoder = converted[IN_PLACE], converted[ENCODER]
+            return in_place_difference(roles(export.decoders), encoder, decoder, export.inputs)
+        return decoder_difference(roles(export.decoders), roles(converted), export.inputs)
 
     def _rewrite_encoder(self, path: Path) -> None:
         export = self._export
