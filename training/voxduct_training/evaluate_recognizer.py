@@ -11,13 +11,16 @@ from pathlib import Path
 
 import jiwer
 import numpy as np
-import onnxruntime
 import soundfile
 import soxr
 import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from voxduct.asr.decoding import Request, greedy
+from voxduct.asr.rules import text_rules
+from voxduct.onnx.runtime import OrtOptions
+from voxduct.onnx.whisper import OnnxWhisper, load_recogniser
 from voxduct_training.export_recognizer import load_recognizer
 from voxduct_training.heldout import Row, read_rows, synthesise
 from voxduct_training.mel import HOP, RATE, log_mel
@@ -61,40 +64,22 @@ def torch_backend(model: Recognizer, prompt: list[int]) -> Backend:
     return recognise
 
 
-def onnx_backend(folder: Path, prompt: list[int], suffix: str) -> Backend:
-    """Greedy decoding with the shipped files and their cache."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    encoder, decoder = (
-        onnxruntime.InferenceSession(str(folder / "onnx" / f"{name}{suffix}.onnx"), options)
-        for name in ("encoder_model", "decoder_model_merged")
-    )
-    names = [output.name for output in decoder.get_outputs()]
-    past_shapes = {i.name: (1, i.shape[1], 0, i.shape[3]) for i in decoder.get_inputs() if i.name.startswith("past")}
+def onnx_backend(folder: Path, precision: str) -> Backend:
+    """Greedy decoding with the shipped files, as the engine runs them; nothing is doubted or stopped early."""
+    recogniser = load_recogniser(folder, OrtOptions(), precision=precision)
+    model, tokenizer = recogniser.model, recogniser.tokenizer
+    if not isinstance(model, OnnxWhisper):
+        raise TypeError(f"{folder} was loaded as {type(model).__name__}")
+    rules = text_rules(tokenizer, recogniser.decoding)
+    request = Request(
+        prompt=tokenizer.prompt(None), rules=rules, limit=LONGEST, start=tokenizer.start, end=tokenizer.end,
+        stop_at_loops=False,
+    )  # fmt: skip
 
     def recognise(features: Array) -> tuple[list[int], NDArray[np.int64]]:
-        states, characters = encoder.run(["last_hidden_state", "ctc_logits"], {"input_features": features[None]})
-        past = {name: np.zeros(shape, np.float32) for name, shape in past_shapes.items()}
-        step, tokens = np.array([prompt]), list[int]()
-        while len(tokens) < LONGEST:
-            feed = {
-                "input_ids": step,
-                "encoder_hidden_states": states,
-                "use_cache_branch": np.array([bool(tokens)]),
-                **past,
-            }
-            made = dict(zip(names, decoder.run(None, feed), strict=True))
-            for name in past:
-                if ".decoder." in name or not tokens:
-                    past[name] = made[name.replace("past_key_values", "present")]
-            scores = made["logits"][0, -1]
-            scores[NOT_TEXT] = -np.inf
-            token = int(scores.argmax())
-            if token == prompt[0] - 1:
-                break
-            tokens.append(token)
-            step = np.array([[token]])
-        return tokens, characters[0].argmax(-1)
+        encoding = model.encode(features)
+        characters = encoding.outputs["ctc_logits"].numpy()[0]
+        return list(greedy(model, encoding, request).tokens), characters.argmax(-1)
 
     return recognise
 
@@ -164,7 +149,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--newest", action="store_true", help="the newest weights, not their running average")
     parser.add_argument("--onnx", type=Path, help="an exported model directory")
-    parser.add_argument("--suffix", default="_int8")
+    parser.add_argument("--precision", default="int8")
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--rows", type=Path, help="a held-out table")
     parser.add_argument("--quick", action="store_true", help="only the table's quick rows")
@@ -176,7 +161,7 @@ def main() -> None:
     tokenizer = load_tokenizer(options.tokenizer)
     prompt = [tokenizer.token_to_id("<|startoftranscript|>"), tokenizer.token_to_id("<|notimestamps|>")]
     if options.onnx:
-        backend = onnx_backend(options.onnx, prompt, options.suffix)
+        backend = onnx_backend(options.onnx, options.precision)
     else:
         model = load_recognizer(options.checkpoint, options.tokenizer, average=not options.newest)
         backend = torch_backend(model, prompt)

@@ -9,21 +9,21 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import onnx
 import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
-from onnxruntime.quantization.shape_inference import quant_pre_process
-from optimum.onnx.graph_transformations import merge_decoders
+from onnx import helper, numpy_helper
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import nn
 from transformers import WhisperFeatureExtractor
 
-from voxduct_training.onnx_graphs import DecoderGraph, EncoderGraph
+from voxduct.onnx.export import export_whisper
+from voxduct.onnx.prepare import Precision, prepare_whisper
 from voxduct_training.recognizer import Recognizer, Shape
 from voxduct_training.tokenizer import load_tokenizer
-from voxduct_training.whisper_weights import generation_config, to_whisper, whisper_config
+from voxduct_training.whisper_weights import from_folder, generation_config, to_whisper, whisper_config
 
-NAME, VERSION, OPSET = "voxduct-tiny-en", "0.1.0", 17
+NAME, VERSION = "voxduct-tiny-en", "0.1.0"
 TOKENIZER_FILES = (
     "added_tokens.json",
     "merges.txt",
@@ -60,102 +60,45 @@ def check_against_transformers(model: Recognizer) -> float:
     return difference
 
 
-def _past_names(model: Recognizer, prefix: str, sides: tuple[str, ...]) -> list[str]:
-    layers = range(model.shape.decoder_layers)
-    return [f"{prefix}.{n}.{side}.{part}" for n in layers for side in sides for part in ("key", "value")]
-
-
-def _decoder_axes(names: list[str], past: str, *, present: bool) -> dict[str, dict[int, str]]:
-    length = f"{past} + sequence_length" if present else past
-    return {n: {0: "batch_size", 2: "encoder_sequence_length" if ".encoder." in n else length} for n in names}
-
-
-def export_encoder(model: Recognizer, path: Path) -> None:
-    """The encoder with a free time axis."""
-    torch.onnx.export(
-        EncoderGraph(model),
-        (torch.randn(1, model.shape.mels, 400),),
-        str(path),
-        dynamo=False,
-        opset_version=OPSET,
-        input_names=["input_features"],
-        output_names=["last_hidden_state", "ctc_logits"],
-        dynamic_axes={
-            "input_features": {0: "batch_size", 2: "feature_length"},
-            "last_hidden_state": {0: "batch_size", 1: "encoder_sequence_length"},
-            "ctc_logits": {0: "batch_size", 1: "encoder_sequence_length"},
-        },
-    )
-
-
-def export_decoder(model: Recognizer, heads: list[list[int]], path: Path, *, with_past: bool) -> None:
-    """One of the two branches of the merged decoder."""
-    width, per_head = model.shape.width, model.shape.width // model.shape.heads
-    past = _past_names(model, "past_key_values", ("decoder", "encoder"))
-    present = _past_names(model, "present", ("decoder",) if with_past else ("decoder", "encoder"))
-    tokens = torch.randint(0, 700, (2, 3))
-    second: list[Tensor] = (
-        [torch.randn(2, model.shape.heads, 5, per_head) for _ in past] if with_past else [torch.randn(2, 9, width)]
-    )
-    names = past if with_past else ["encoder_hidden_states"]
-    length = "past_decoder_sequence_length" if with_past else ""
-    axes: dict[str, dict[int, str]] = {
-        "input_ids": {0: "batch_size", 1: "decoder_sequence_length"},
-        "logits": {0: "batch_size", 1: "decoder_sequence_length"},
-        "cross_attentions": {0: "batch_size", 2: "decoder_sequence_length", 3: "encoder_sequence_length"},
-    }
-    if with_past:
-        axes |= _decoder_axes(past, length, present=False) | _decoder_axes(present, length, present=True)
-    else:
-        axes |= {"encoder_hidden_states": {0: "batch_size", 1: "encoder_sequence_length"}}
-        axes |= _decoder_axes(present, "decoder_sequence_length", present=False)
-    torch.onnx.export(
-        DecoderGraph(model, heads, with_past=with_past),
-        (tokens, *second),
-        str(path),
-        dynamo=False,
-        opset_version=OPSET,
-        input_names=["input_ids", *names],
-        output_names=["logits", *present, "cross_attentions"],
-        dynamic_axes=axes,
-    )
-
-
-def quantise(source: Path, target: Path) -> None:
-    """Per-channel int8 weights for matrix products; 7 bits, because AVX2 kernels without VNNI saturate at 8."""
-    prepared = source.with_suffix(".prepared.onnx")
-    quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
-    quantize_dynamic(
-        str(prepared),
-        str(target),
-        op_types_to_quantize=["MatMul", "Gemm"],
-        per_channel=True,
-        reduce_range=True,
-        weight_type=QuantType.QInt8,
-        extra_options={"MatMulConstBOnly": True},
-    )
-
-
-def export_graphs(model: Recognizer, heads: list[list[int]], out: Path, *, keep_float: bool) -> None:
-    """Write the ONNX files under `out`/onnx."""
-    folder = out / "onnx"
-    folder.mkdir(parents=True, exist_ok=True)
+def export_graphs(model: Recognizer, heads: list[list[int]], tokenizer: Path, out: Path) -> None:
+    """Write a folder with exact graphs, as `voxduct models export` makes them of any Whisper, and the CTC head's output."""
     with tempfile.TemporaryDirectory() as name:
-        work = Path(name)
-        export_encoder(model, work / "encoder.onnx")
-        export_decoder(model, heads, work / "first.onnx", with_past=False)
-        export_decoder(model, heads, work / "next.onnx", with_past=True)
-        for part in ("encoder", "first", "next"):
-            quantise(work / f"{part}.onnx", work / f"{part}_int8.onnx")
-        shutil.copy(work / "encoder_int8.onnx", folder / "encoder_model_int8.onnx")
-        _merge(work / "first_int8.onnx", work / "next_int8.onnx", folder / "decoder_model_merged_int8.onnx")
-        if keep_float:
-            shutil.copy(work / "encoder.onnx", folder / "encoder_model.onnx")
-            _merge(work / "first.onnx", work / "next.onnx", folder / "decoder_model_merged.onnx")
+        checkpoint = Path(name) / "checkpoint"
+        to_whisper(model).save_pretrained(checkpoint, safe_serialization=True)
+        write_configuration(model, heads, tokenizer, checkpoint)
+        export_whisper(checkpoint, out)
+    encoder = onnx.load(out / "onnx" / "encoder_model.onnx")
+    add_characters(encoder, model.characters)
+    onnx.save(encoder, out / "onnx" / "encoder_model.onnx")
 
 
-def _merge(first: Path, following: Path, target: Path) -> None:
-    merge_decoders(onnx.load(first), onnx.load(following), save_path=str(target), strict=False)
+def add_characters(encoder: onnx.ModelProto, characters: nn.Linear) -> None:
+    """Give an encoder the output `ctc_logits` [batch, frames, classes], in place."""
+    weight, bias = (value.detach().float().numpy() for value in (characters.weight.T, characters.bias))
+    encoder.graph.initializer.extend(
+        [
+            numpy_helper.from_array(np.ascontiguousarray(weight), "ctc.weight"),
+            numpy_helper.from_array(bias, "ctc.bias"),
+        ]
+    )
+    encoder.graph.node.extend(
+        [
+            helper.make_node("MatMul", ["last_hidden_state", "ctc.weight"], ["ctc.product"], "ctc/MatMul"),
+            helper.make_node("Add", ["ctc.product", "ctc.bias"], ["ctc_logits"], "ctc/Add"),
+        ]
+    )
+    axes = ["batch_size", "frames", len(bias)]
+    encoder.graph.output.append(helper.make_tensor_value_info("ctc_logits", onnx.TensorProto.FLOAT, axes))
+
+
+def prepare_graphs(model: Recognizer, heads: list[list[int]], tokenizer: Path, out: Path) -> None:
+    """Write the int8 graphs that are shipped under `out`/onnx: what `voxduct models prepare` makes of the exact ones."""
+    with tempfile.TemporaryDirectory() as name:
+        exact, prepared = Path(name) / "exact", Path(name) / "prepared"
+        export_graphs(model, heads, tokenizer, exact)
+        prepare_whisper(exact, prepared, precision=Precision.INT8)
+        shutil.rmtree(out / "onnx", ignore_errors=True)
+        shutil.copytree(prepared / "onnx", out / "onnx")
 
 
 def write_configuration(model: Recognizer, heads: list[list[int]], tokenizer: Path, out: Path) -> None:
@@ -194,17 +137,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--checkpoint", type=Path, help="without it, an untrained model is exported")
+    parser.add_argument("--weights", type=Path, help="an exported model whose graphs are made anew; may be `out` itself")
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--heads", type=json.loads, default=DEFAULT_HEADS, help="alignment heads, e.g. [[1,0],[1,3]]")
     parser.add_argument("--newest", action="store_true", help="export the newest weights, not their running average")
-    parser.add_argument("--float", action="store_true", help="also write the unquantised files")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    model = load_recognizer(options.checkpoint, options.tokenizer, average=not options.newest)
+    if options.weights:
+        model = from_folder(options.weights)
+    else:
+        model = load_recognizer(options.checkpoint, options.tokenizer, average=not options.newest)
     print(f"difference to transformers: {check_against_transformers(model):.1e}")
-    write_weights(model, options.out)
-    write_configuration(model, options.heads, options.tokenizer, options.out)
-    export_graphs(model, options.heads, options.out, keep_float=options.float)
+    if options.weights != options.out:
+        write_weights(model, options.out)
+        write_configuration(model, options.heads, options.tokenizer, options.out)
+    prepare_graphs(model, options.heads, options.tokenizer, options.out)
     write_manifest(options.out)
 
 

@@ -131,7 +131,7 @@ class _Reader:
 
     def _attention(self, softmax: onnx.NodeProto) -> tuple[list[onnx.NodeProto], tuple[Linear, Linear, Linear, Linear]]:
         scores = self._scope.scores(softmax)
-        weighted = self._next(softmax.output[0], "MatMul")
+        weighted = self._weighted(softmax.output[0])
         if scores is None or weighted is None:
             raise NotRewritable("an attention is of no known form")
         nodes = [
@@ -142,6 +142,11 @@ class _Reader:
         ]
         query, key, value, out = (self._linear(node) for node in nodes)
         return nodes, (query, key, value, out)
+
+    def _weighted(self, weights: str) -> onnx.NodeProto | None:
+        """The product of weights and values; some exports put zeros in the place of weights that are no numbers."""
+        guard = self._next(weights, "Where")
+        return self._next(weights if guard is None else guard.output[0], "MatMul")
 
     def _behind(self, name: str) -> onnx.NodeProto:
         """The matrix product that a tensor comes from, through scaling, bias and reshapes."""
