@@ -64,6 +64,18 @@ def test_batch_of_windows_says_what_each_says_alone(pair: Pair) -> None:
         np.testing.assert_allclose(one.logprobs, other.logprobs, atol=1e-4)
 
 
+@pytest.mark.parametrize("beams", [1, 3], ids=["greedy", "beam"])
+@pytest.mark.parametrize(("timestamps", "prompt", "language"), CASES)
+def test_tokens_of_every_prepared_family_equal_those_of_transformers(
+    prepared_pair: Pair, beams: int, timestamps: bool, prompt: bool, language: str | None
+) -> None:
+    test_tokens_of_every_family_equal_those_of_transformers(prepared_pair, beams, timestamps, prompt, language)
+
+
+def test_batch_of_windows_of_a_prepared_family_says_what_each_says_alone(prepared_pair: Pair) -> None:
+    test_batch_of_windows_says_what_each_says_alone(prepared_pair)
+
+
 def test_beam_log_probability_is_that_of_its_tokens(pair: Pair) -> None:
     model, encoding = pair.recogniser.model, pair.encodings[0]
     request = pair.request(encoding, timestamps=False, prompt=False, language="de")

@@ -14,9 +14,14 @@ import torch
 
 from tests.onnx.conftest import FAMILIES, ExportedWhisper, Exports
 from voxduct.errors import ModelError, ServerError
+from voxduct.onnx.graph import Graph
 from voxduct.onnx.prepare import Precision, prepare_whisper
 from voxduct.onnx.prepare.cache import read_record
-from voxduct.onnx.prepare.folder import FIRST, MERGED, NEXT
+from voxduct.onnx.prepare.folder import IN_PLACE, MERGED
+from voxduct.onnx.runtime import open_session
+from voxduct.onnx.whisper import OnnxWhisper
+from voxduct.onnx.whisper_encoding import STATES, Encoding, checked
+from voxduct.onnx.whisper_in_place import InPlaceDecoder
 
 RNG = np.random.default_rng(1)
 TOKENS = RNG.integers(0, 256, (1, 9))
@@ -65,28 +70,17 @@ def torch_encoded(whisper: ExportedWhisper, features: np.ndarray) -> np.ndarray:
         return np.asarray(encoder.layer_norm(states))
 
 
-def decoded(folder: Path, states: np.ndarray, names: tuple[str, str]) -> tuple[np.ndarray, np.ndarray | None]:
+def decoded(whisper: OnnxWhisper, encoding: object) -> tuple[np.ndarray, np.ndarray | None]:
     """Logits and attention of all TOKENS: four at once, then one by one over the cache."""
-    first, following = session(folder, names[0]), session(folder, names[1])
-    cache: dict[str, np.ndarray] = {}
-    logits: list[np.ndarray] = []
-    attention: list[np.ndarray] = []
-    for tokens in (TOKENS[:, :4], *(TOKENS[:, i : i + 1] for i in range(4, TOKENS.shape[1]))):
-        graph = following if cache else first
-        known = {"input_ids": tokens, "encoder_hidden_states": states, "use_cache_branch": np.array([bool(cache)])}
-        empty = {
-            wanted.name: np.zeros((1, HEADS, 0, states.shape[2] // HEADS), np.float32) for wanted in graph.get_inputs()
-        }
-        feeds = empty | known | cache
-        outputs = [output.name for output in graph.get_outputs()]
-        made = dict(zip(outputs, graph.run(outputs, {w.name: feeds[w.name] for w in graph.get_inputs()}), strict=True))
-        for name, value in made.items():
-            if name.startswith("present") and (not cache or ".encoder." not in name or name not in cache):
-                past = name.replace("present", "past_key_values")
-                cache[past] = cache[past] if ".encoder." in name and past in cache else value
-        logits.append(made["logits"])
-        attention += [made["cross_attentions"]] if "cross_attentions" in made else []
-    return np.concatenate(logits, 1), np.concatenate(attention, 2) if attention else None
+    state = whisper.new_state(encoding)
+    steps = [whisper.decode(tokens, state) for tokens in (TOKENS[0, :4], *TOKENS[0, 4:, None])]
+    attention = [step.attention for step in steps if step.attention is not None]
+    logits = np.concatenate([step.logits for step in steps])
+    return logits, np.concatenate(attention, axis=1) if attention else None
+
+
+def states_of(encoding: object) -> torch.Tensor:
+    return torch.from_numpy(checked(encoding, Encoding).outputs[STATES].numpy())
 
 
 def noise(whisper: ExportedWhisper, frames: int) -> np.ndarray:
@@ -117,12 +111,27 @@ def test_prepare_encoder_of_a_shorter_window_equals_transformers_with_cut_positi
 def test_prepare_decoder_logits_equal_the_export(
     family: str, layout: str, exports: Exports, prepared: dict[str, Path]
 ) -> None:
-    names = (FIRST, NEXT) if layout else (MERGED, MERGED)
-    states = RNG.standard_normal((1, 300, 32), np.float32)
-    expected, _ = decoded(exports[family].folder, states, names)
-    made, _ = decoded(prepared[family + layout], states, names)
-    np.testing.assert_allclose(made, expected, atol=1e-3)
+    features = noise(exports[family], 3_000)[0]
+    untouched, made = OnnxWhisper(exports[family].folder), OnnxWhisper(prepared[family + layout])
+    expected, _ = decoded(untouched, untouched.encode(features))
+    logits, _ = decoded(made, made.encode(features))
+    np.testing.assert_allclose(logits, expected, atol=1e-3)
     assert np.ptp(expected) > 0.1
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_prepare_decoder_of_a_short_window_equals_transformers(
+    family: str, exports: Exports, prepared: dict[str, Path]
+) -> None:
+    made = OnnxWhisper(prepared[family])
+    encoding = made.encode(noise(exports[family], 250)[0])
+    with torch.no_grad():
+        expected = (
+            exports[family]
+            .model(encoder_outputs=(states_of(encoding),), decoder_input_ids=torch.from_numpy(TOKENS))
+            .logits
+        )
+    np.testing.assert_allclose(decoded(made, encoding)[0], expected[0], atol=1e-3)
 
 
 @pytest.mark.parametrize("layout", ["", "/split"])
@@ -131,18 +140,39 @@ def test_prepare_attention_of_the_alignment_heads_equals_transformers(
     family: str, layout: str, exports: Exports, prepared: dict[str, Path]
 ) -> None:
     whisper = exports[family]
-    states = RNG.standard_normal((1, 300, 32), np.float32)
+    made = OnnxWhisper(prepared[family + layout])
+    encoding = made.encode(noise(whisper, 600)[0])
     with torch.no_grad():
         looks = whisper.model.model.decoder(
-            input_ids=torch.from_numpy(TOKENS), encoder_hidden_states=torch.from_numpy(states), output_attentions=True
+            input_ids=torch.from_numpy(TOKENS), encoder_hidden_states=states_of(encoding), output_attentions=True
         ).cross_attentions
     layers = whisper.family.decoder_layers
     upper_half = [[layer, head] for layer in range(layers // 2, layers) for head in range(HEADS)]
     heads = whisper.family.alignment_heads or upper_half
-    expected = np.stack([np.asarray(looks[layer][:, head]) for layer, head in heads], axis=1)
-    _, made = decoded(prepared[family + layout], states, (FIRST, NEXT) if layout else (MERGED, MERGED))
-    assert made is not None and made.shape == (1, len(heads), TOKENS.shape[1], 300)
-    np.testing.assert_allclose(made, expected, atol=1e-4)
+    expected = np.stack([np.asarray(looks[layer][0, head]) for layer, head in heads])
+    _, attention = decoded(made, encoding)
+    assert attention is not None and attention.shape == (len(heads), TOKENS.shape[1], 300)
+    np.testing.assert_allclose(attention, expected, atol=1e-4)
+
+
+def test_prepare_decoder_that_outgrows_its_room_keeps_what_it_was_fed(prepared: dict[str, Path]) -> None:
+    made = OnnxWhisper(prepared["tiny.en"])
+    encoding = checked(made.encode(RNG.standard_normal((80, 200)).astype(np.float32)), Encoding)
+    whole = made.decode(TOKENS[0].tolist(), made.new_state(encoding))
+    small = InPlaceDecoder(Graph(open_session(prepared["tiny.en"] / "onnx" / f"{IN_PLACE}.onnx")), first_room=2)
+    state = small.new_state([encoding])
+    logits = [small.decode(TOKENS[:, i : i + 1], state).logits[0] for i in range(TOKENS.shape[1])]
+    assert state.room == 16
+    np.testing.assert_allclose(np.concatenate(logits), whole.logits, atol=1e-4)
+
+
+def test_prepare_decoder_fed_in_pieces_says_what_it_says_to_the_whole(prepared: dict[str, Path]) -> None:
+    made = OnnxWhisper(prepared["tiny.en"])
+    encoding = made.encode(RNG.standard_normal((80, 200)).astype(np.float32))
+    whole = made.decode(TOKENS[0].tolist(), made.new_state(encoding))
+    state = made.new_state(encoding)
+    pieces = [made.decode(TOKENS[0, part].tolist(), state) for part in (slice(0, 2), slice(2, 6), slice(6, None))]
+    np.testing.assert_allclose(np.concatenate([one.logits for one in pieces]), whole.logits, atol=1e-4)
 
 
 def test_prepare_batch_of_windows_is_accepted(exports: Exports, prepared: dict[str, Path]) -> None:
@@ -158,8 +188,7 @@ def test_prepare_record_says_what_was_done_and_how_close_it_is(prepared: dict[st
         ("encoder_model", "length", True),
         ("encoder_model", "shapes", True),
         ("encoder_model", "fusion", True),
-        (MERGED, "attention", True),
-        (MERGED, "shapes", True),
+        (IN_PLACE, "in place", True),
     ]
     assert all(difference <= 1e-3 for difference in record.differences.values())
 
@@ -203,7 +232,8 @@ def test_prepare_decoder_without_visible_attention_leaves_it_out_and_says_why(ex
     (source / "config.json").write_text(json.dumps(config))
     record = read_record(prepare_whisper(source, tmp_path / "made", precision=Precision.FP32))
     assert record is not None
-    (left_out,) = [step for step in record.steps if not step.done]
+    rebuilt, left_out = [step for step in record.steps if not step.done]
+    assert (rebuilt.step, "4 attentions" in rebuilt.note) == ("in place", True)
     assert (left_out.step, "2 cross-attentions" in left_out.note) == ("attention", True)
     outputs = onnx.load(tmp_path / "made" / "onnx" / f"{MERGED}.onnx").graph.output
     assert "cross_attentions" not in [output.name for output in outputs]

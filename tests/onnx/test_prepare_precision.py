@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -16,6 +17,8 @@ from voxduct.onnx.prepare.cache import read_record
 from voxduct.onnx.prepare.graphs import all_scopes
 from voxduct.onnx.prepare.precision import to_int8
 from voxduct.onnx.whisper import OnnxWhisper
+from voxduct.onnx.whisper_encoding import STATES, checked
+from voxduct.onnx.whisper_exported import CacheState
 
 RNG = np.random.default_rng(2)
 
@@ -47,18 +50,33 @@ def test_to_int8_gives_each_output_channel_a_scale_and_uses_seven_bits() -> None
     assert np.all(np.abs(levels * scales - weights).max(0) <= scales.reshape(-1) * 0.51)
 
 
-def test_prepare_int8_weights_of_products_are_int8_and_stored_once(folders: dict[Precision, Path]) -> None:
-    model = onnx.load(folders[Precision.INT8] / "onnx" / "decoder_model_merged_int8.onnx")
-    scopes = all_scopes(model.graph)
-    kinds = [tensor.data_type for scope in scopes for tensor in scope.graph.initializer if len(tensor.dims) == 2]
-    assert kinds.count(TensorProto.INT8) == 2 * 10 + 1  # 4 + 4 projections and 2 feed-forwards a layer, the logits
-    assert kinds.count(TensorProto.FLOAT) == 2  # tokens and positions are looked up, not multiplied
+def test_prepare_int8_weights_and_tables_are_int8_and_stored_once(folders: dict[Precision, Path]) -> None:
+    model = onnx.load(folders[Precision.INT8] / "onnx" / "decoder_model_in_place_int8.onnx")
+    shapes = [(tensor.data_type, list(tensor.dims)) for tensor in model.graph.initializer if len(tensor.dims) == 2]
+    kinds = [kind for kind, _ in shapes]
+    products = 2 * 6 + 1  # a layer: queries, keys and values at once, three more projections, two matrices; the logits
+    assert kinds.count(TensorProto.INT8) == products + 2  # and the tables of tokens and positions
+    assert [dims[1] for kind, dims in shapes if kind == TensorProto.FLOAT] == [1, 1]  # with a scale a row
 
 
-def test_prepare_int8_merged_decoder_quantises_the_encoder_states_in_the_first_run_only(
-    folders: dict[Precision, Path],
-) -> None:
-    model = onnx.load(folders[Precision.INT8] / "onnx" / "decoder_model_merged_int8.onnx")
+def test_to_int8_table_whose_rows_are_taken_keeps_each_row_to_a_part_in_254() -> None:
+    rows = RNG.standard_normal((50, 16)).astype(np.float32) * np.logspace(-3, 3, 50, dtype=np.float32)[:, None]
+    graph = helper.make_graph(
+        [helper.make_node("Gather", ["rows", "i"], ["y"])],
+        "table",
+        [helper.make_tensor_value_info("i", TensorProto.INT64, [1, None])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, None, 16])],
+        [numpy_helper.from_array(rows, "rows")],
+    )
+    made = to_int8(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8))
+    session = ort.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
+    taken = np.asarray(session.run(None, {"i": np.arange(50)[None]})[0])[0]
+    assert np.all(np.abs(taken - rows).max(1) <= np.abs(rows).max(1) / 254 * 1.001)
+    assert [list(t.dims) for t in made.graph.initializer if t.data_type == TensorProto.INT8] == [[50, 16]]
+
+
+def test_to_int8_merged_decoder_quantises_the_encoder_states_in_the_first_run_only(exports: Exports) -> None:
+    model = to_int8(onnx.load(exports["tiny.en"].folder / "onnx" / "decoder_model_merged.onnx"))
     assert [node.op_type for node in model.graph.node] == ["If"]
     readers = [
         scope
@@ -72,8 +90,8 @@ def test_prepare_int8_merged_decoder_quantises_the_encoder_states_in_the_first_r
 def test_prepare_fp16_graphs_exchange_half_precision(folders: dict[Precision, Path]) -> None:
     whisper = OnnxWhisper(folders[Precision.FP16])
     encoding = whisper.encode(RNG.standard_normal((80, 200), np.float32))
-    assert encoding.hidden.data_type() == "tensor(float16)"
-    state = whisper.new_state(encoding)
+    assert encoding.outputs[STATES].data_type() == "tensor(float16)"
+    state = checked(whisper.new_state(encoding), CacheState)
     whisper.decode([257, 1], state)
     assert {value.data_type() for value in state.cache.values()} == {"tensor(float16)"}
 

@@ -21,6 +21,7 @@ from voxduct.asr.tokenizer import Tokenizer
 from voxduct.dsp import LogMel
 from voxduct.errors import InferenceError, ModelError
 from voxduct.onnx.whisper import OnnxWhisper, load_recogniser, silence_of
+from voxduct.onnx.whisper_encoding import STATES
 from voxduct.onnx.whisper_files import find_graphs, is_multilingual, read_decoding
 
 END, START, NO_TIMESTAMPS = 256, 257, 261
@@ -136,7 +137,7 @@ def test_whisper_shorter_window_is_padded_and_counts_its_own_frames(whisper: Onn
     assert not whisper.dynamic
     encoding = whisper.encode(LogMel(80).compute(CLIPS[0][:16_000]))
     assert whisper.num_frames(encoding) == 50
-    assert encoding.hidden.shape()[1] == 1_500
+    assert encoding.outputs[STATES].shape()[1] == 1_500
 
 
 @pytest.mark.parametrize("level", [1.0, 0.0])

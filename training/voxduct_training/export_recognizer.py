@@ -61,7 +61,7 @@ def check_against_transformers(model: Recognizer) -> float:
 
 
 def export_graphs(model: Recognizer, heads: list[list[int]], tokenizer: Path, out: Path) -> None:
-    """Write a folder with exact graphs, as `voxduct models export` makes them of any Whisper, and the CTC head's output."""
+    """Write a folder with exact graphs as `voxduct models export` makes them, and the CTC head's output."""
     with tempfile.TemporaryDirectory() as name:
         checkpoint = Path(name) / "checkpoint"
         to_whisper(model).save_pretrained(checkpoint, safe_serialization=True)
@@ -92,7 +92,7 @@ def add_characters(encoder: onnx.ModelProto, characters: nn.Linear) -> None:
 
 
 def prepare_graphs(model: Recognizer, heads: list[list[int]], tokenizer: Path, out: Path) -> None:
-    """Write the int8 graphs that are shipped under `out`/onnx: what `voxduct models prepare` makes of the exact ones."""
+    """Write the int8 graphs that are shipped under `out`/onnx, as `voxduct models prepare` makes them."""
     with tempfile.TemporaryDirectory() as name:
         exact, prepared = Path(name) / "exact", Path(name) / "prepared"
         export_graphs(model, heads, tokenizer, exact)
@@ -137,7 +137,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--checkpoint", type=Path, help="without it, an untrained model is exported")
-    parser.add_argument("--weights", type=Path, help="an exported model whose graphs are made anew; may be `out` itself")
+    parser.add_argument("--weights", type=Path, help="an exported model, `out` itself or another: make its graphs anew")
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--heads", type=json.loads, default=DEFAULT_HEADS, help="alignment heads, e.g. [[1,0],[1,3]]")
     parser.add_argument("--newest", action="store_true", help="export the newest weights, not their running average")

@@ -164,4 +164,3 @@ def _alignment_heads(folder: Path) -> Sequence[tuple[int, int]]:
 def silence_of(log_mel: Floats) -> float:
     """What silence after the window looks like: Whisper's floor is 8 decades below the loudest value, or 1e-10."""
     return max(float(log_mel.max(initial=-np.inf)) - 2.0, -1.5)
-

@@ -44,8 +44,9 @@ class InPlaceState:
 class InPlaceDecoder:
     """Runs such a graph; remembers nothing itself."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, first_room: int = FIRST_ROOM) -> None:
         self._graph = graph
+        self._first_room = first_room
         self._own = [name for name in graph.inputs if PAST_OWN in name]
         self._cross = [name for name in graph.inputs if PAST_CROSS in name]
 
@@ -85,7 +86,7 @@ class InPlaceDecoder:
             self._bind_cross(state)
 
     def _make_room(self, state: InPlaceState, needed: int) -> None:
-        room = max(state.room, FIRST_ROOM)
+        room = max(state.room, self._first_room)
         while room < needed:
             room *= 2
         self._allocate(state, room, {name: buffer[:, :, : state.position] for name, buffer in state.buffers.items()})
@@ -109,7 +110,7 @@ class InPlaceDecoder:
             state.binding.bind(name, whole)
 
     def _by_row(self, looks: Floats, rows: int, count: int, state: InPlaceState) -> Floats:
-        """From [windows, heads, rows of a window * tokens, frames] to [rows, heads, tokens, frames], padding cut off."""
+        """[windows, heads, rows of a window * tokens, frames] as [rows, heads, tokens, frames], padding cut off."""
         windows, heads, _, frames = looks.shape
         apart = looks.reshape(windows, heads, rows // windows, count, frames).swapaxes(1, 2)
         kept = max(encoding.frames for encoding in state.encodings)

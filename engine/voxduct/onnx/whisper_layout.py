@@ -2,8 +2,8 @@
 
 Known are the layouts of `onnx-community/whisper-*` and `*_timestamped`, `Xenova/whisper-*`, `distil-whisper/*`, and
 what optimum writes: graphs in `onnx/` or at the top, a merged decoder or a split one (`decoder_model` and
-`decoder_with_past_model`), or the one that preparing makes (`decoder_model_in_place`), a precision as suffix (`encoder_model_int8.onnx`), weights beside a graph
-(`encoder_model.onnx_data`).
+`decoder_with_past_model`), a precision as suffix (`encoder_model_int8.onnx`), weights beside a graph
+(`encoder_model.onnx_data`); and the decoder that preparing makes (`decoder_model_in_place`).
 """
 
 from __future__ import annotations

@@ -97,7 +97,8 @@ class _DecoderBuilder(_Builder):
         self._row_shapes()
         tokens = self.node("Gather", [self.weight("tokens", weights.tokens), "input_ids"], "embedded")
         positions = self.node("Gather", [self.weight("positions.table", weights.positions), "positions"], "placed")
-        x, normed = self._norm(self.node("Add", [tokens, positions], "x"), None, weights.layers[0].self_attention.norm, "0")
+        x = self.node("Add", [tokens, positions], "x")
+        normed = self._first_norm(x, weights.layers[0].self_attention.norm)
         for i, layer in enumerate(weights.layers):
             following = weights.layers[i + 1].self_attention.norm if i + 1 < len(weights.layers) else weights.norm
             x, normed = self._layer(x, normed, layer, i, following)
@@ -123,19 +124,23 @@ class _DecoderBuilder(_Builder):
         bent = self.node("Gelu", [up], f"{i}.gelu", domain=DOMAIN)
         return self._norm(x, self.linear(bent, layer.down, f"{i}.down"), following, f"{i}.next")
 
-    def _norm(self, x: str, added: str | None, norm: Norm, name: str) -> tuple[str, str]:
+    def _first_norm(self, x: str, norm: Norm) -> str:
+        weights = self._norm_weights(norm, "first")
+        return self.node("LayerNormalization", [x, *weights], "first.norm", axis=-1, epsilon=EPSILON)
+
+    def _norm(self, x: str, added: str, norm: Norm, name: str) -> tuple[str, str]:
         """The sum of both, and its norm."""
-        weights = [self.weight(f"{name}.scale", norm.weight), self.weight(f"{name}.offset", norm.bias)]
-        if added is None:
-            return x, self.node("LayerNormalization", [x, *weights], f"{name}.norm", axis=-1, epsilon=EPSILON)
+        inputs = [x, added, *self._norm_weights(norm, name)]
         outputs = [f"{name}.norm", "", "", f"{name}.sum"]
         self.nodes.append(
             helper.make_node(
-                "SkipLayerNormalization", [x, added, *weights], outputs, f"voxduct/skip/{name}", domain=DOMAIN,
-                epsilon=EPSILON,
-            )  # fmt: skip
+                "SkipLayerNormalization", inputs, outputs, f"voxduct/skip/{name}", domain=DOMAIN, epsilon=EPSILON
+            )
         )
         return f"{name}.sum", f"{name}.norm"
+
+    def _norm_weights(self, norm: Norm, name: str) -> list[str]:
+        return [self.weight(f"{name}.scale", norm.weight), self.weight(f"{name}.offset", norm.bias)]
 
     def _self_attention(self, x: str, weights: AttentionWeights, i: int) -> str:
         parts = (weights.query, weights.key, weights.value)
@@ -159,20 +164,22 @@ class _DecoderBuilder(_Builder):
         query = self.node("Reshape", [self.linear(x, weights.query, f"{i}.query"), "by_window"], f"{i}.query.window")
         keys, values = (f"past_key_values.{i}.encoder.{name}" for name in ("key", "value"))
         seen = any(layer == i for layer, _ in self._alignment)
-        looks = [f"{i}.looks"] if seen else []
+        outputs = [f"{i}.cross", "", "", f"{i}.looks"] if seen else [f"{i}.cross"]
         self.nodes.append(
             helper.make_node(
                 "MultiHeadAttention",
                 [query, keys, values],
-                [f"{i}.cross", "", "", *looks] if seen else [f"{i}.cross"],
+                outputs,
                 f"voxduct/cross/{i}",
                 domain=DOMAIN,
                 num_heads=self.heads,
                 scale=self._width**-0.5,
             )
         )
-        self._looks |= {i: name for name in looks}
-        return self.linear(self.node("Reshape", [f"{i}.cross", "by_row"], f"{i}.cross.row"), weights.out, f"{i}.cross.out")
+        if seen:
+            self._looks[i] = outputs[-1]
+        by_row = self.node("Reshape", [f"{i}.cross", "by_row"], f"{i}.cross.row")
+        return self.linear(by_row, weights.out, f"{i}.cross.out")
 
     def _attention_output(self) -> None:
         parts, order = [], []

@@ -14,9 +14,9 @@ from voxduct.errors import ModelError
 from voxduct.onnx.prepare import Precision
 from voxduct.onnx.prepare.cache import Recipe, Record
 from voxduct.onnx.prepare.cross_attention import expose_heads
-from voxduct.onnx.prepare.encoder_length import free_length
 from voxduct.onnx.prepare.decoder_graph import add_cross_outputs, build_decoder
 from voxduct.onnx.prepare.decoder_weights import read_decoder
+from voxduct.onnx.prepare.encoder_length import free_length
 from voxduct.onnx.prepare.folder import ENCODER, FIRST, IN_PLACE, MERGED, NEXT, Export
 from voxduct.onnx.prepare.fusion import fuse_attention
 from voxduct.onnx.prepare.precision import to_fp16, to_int8
