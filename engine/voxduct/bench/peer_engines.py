@@ -41,8 +41,8 @@ TRANSFORMERS = EngineKind("transformers", "transformers", "checkpoint")
 KINDS = {kind.name: kind for kind in (OURS, FASTER_WHISPER, CTRANSLATE2, TRANSFORMERS)}
 SIZES = ("tiny", "base", "small", "embedded")
 LEFT_OUT = {
-    "sherpa_onnx": "its Whisper wants graphs that its own script exports from an openai-whisper checkpoint (names, "
-    "cache layout and metadata of their own), not the export of these weights; nor does it take a token budget",
+    "sherpa_onnx": "sherpa-onnx 2.0.1 refuses the export of these weights ('n_mels' does not exist in the metadata): "
+    "it loads only what its own script exported, with another cache; and it takes no token budget",
 }
 """Engines that cannot be given the same weights or the same work, and why."""
 
@@ -55,9 +55,7 @@ def chosen(names: Collection[str]) -> list[EngineKind]:
         ExtraError: a package is missing.
     """
     if not (CHECKOUT / SCRIPTS).is_dir():
-        raise ServerError(
-            f"bench peers needs {SCRIPTS}, which is in a checkout only: clone the repository and run there"
-        )
+        raise ServerError(f"bench peers needs {SCRIPTS}, which only a checkout has: clone the repository")
     kinds = [kind for kind in KINDS.values() if kind is OURS or kind.name in names]
     needed = {"torch", "transformers", "optimum", "ctranslate2", *(kind.module for kind in kinds)}
     if missing := sorted(module for module in needed if importlib.util.find_spec(module) is None):
