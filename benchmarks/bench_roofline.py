@@ -150,9 +150,8 @@ def main() -> int:
     windows = []
     for seconds in options.seconds:
         frames, tokens = round(50 * seconds), round(3.5 * seconds)
-        rates = {
-            kind: product_rate(frames, width, wide, options.threads, int8=kind == "int8") for kind in ("int8", "fp32")
-        }
+        shape = (frames, width, wide, options.threads)
+        rates = {kind: product_rate(timer, *shape, int8=kind == "int8") for kind in ("int8", "fp32")}
         weighted, attention = encoder_multiplications(config, frames)
         weights, cache = step_bytes(config, tokens // 2, frames)
         encode_s, step_s = measured(timer, recogniser, seconds, tokens)

@@ -88,6 +88,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _decoded(name: str, line: bytes) -> Reply:
     try:
-        return msgspec.json.decode(line, type=Reply)
+        reply: Reply = msgspec.json.decode(line, type=Reply)
     except msgspec.DecodeError as error:
         raise ServerError(f"{name} answered what is no reply: {line[:200]!r}") from error
+    return reply
