@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -215,7 +216,7 @@ def test_chosen_outside_a_checkout_says_where_to_run(monkeypatch: pytest.MonkeyP
 
 
 def test_chosen_without_a_peer_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peer_engines.importlib.util, "find_spec", lambda name: None if name == "ctranslate2" else name)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ctranslate2" else name)
     with pytest.raises(ExtraError, match=r"needs ctranslate2: pip install 'voxduct\[peers\]'"):
         chosen(["transformers"])
 

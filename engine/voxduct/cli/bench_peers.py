@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from voxduct.bench import peers
+from voxduct.bench.peer_cases import Group
 from voxduct.bench.peer_engines import CACHE, KINDS, OURS, SIZES, chosen
 from voxduct.bench.results import keep, machine_card
 from voxduct.cli.arguments import Commands, positive_int
@@ -53,8 +54,8 @@ def _show(results: list[peers.SizeResult]) -> None:
     for one in results:
         for engine in one.loaded:
             measure = peers.measure_of(engine)
-            ratios = [one.ratio(engine, group, measure) for group in peers.Group]
-            totals = [one.total(engine, group, measure) for group in peers.Group]
+            ratios = [one.ratio(engine, group, measure) for group in Group]
+            totals = [one.total(engine, group, measure) for group in Group]
             wer = one.wer(engine)
             cells = [f"{total:9.3f}" for total in totals] + [f"{one.peak_bytes(engine) / peers.MIB:7.0f}"]
             cells += [f"{ratio or 0:{width}.2f}" for ratio, width in zip(ratios, (9, 8), strict=True)]
