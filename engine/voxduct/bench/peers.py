@@ -136,8 +136,6 @@ def figures(results: Sequence[SizeResult], options: PeerOptions) -> Nested:
     for name in names:
         if name != OURS.name:
             found[f"ratio_vs_{name}"] = ratios(results, name, measure_of(name))
-    for name in names:
-        if name not in (OURS.name, CTRANSLATE2.name):
             found[f"processor_ratio_vs_{name}"] = ratios(results, name, _processor_s)
     found |= {f"ratio_vs_{name}": None for name in LEFT_OUT}
     sizes = {one.size: {name: _engine_figures(one, name) for name in names} for one in results}
