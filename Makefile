@@ -2,7 +2,7 @@
 #   make demo    hear and see it work            make test    all checks, as CI runs them
 PY := .venv/bin/python
 
-.PHONY: demo test setup setup-test setup-bench setup-train lint format types imports tests wheel bench constraints clean
+.PHONY: demo test setup setup-test setup-bench setup-peers setup-train lint format types imports tests wheel bench constraints clean
 
 demo: setup
 	$(PY) -m voxduct demo
@@ -16,6 +16,9 @@ setup-test:
 
 setup-bench: setup
 	@tools/setup.sh bench
+
+setup-peers:
+	@tools/setup.sh peers
 
 setup-train:
 	@tools/debian.sh espeak-ng flite festival

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Makes .venv ready for what is named and does nothing when it already is. Usage: tools/setup.sh run|test|bench|train
+# Makes .venv ready for what is named and does nothing when it already is. Usage: tools/setup.sh run|test|bench|peers|train
 #   run    what a user needs         test   run + everything the checks need
 #   bench  run + independent ears    train  run + what the training recipes need
+#   peers  run + the engines that `bench peers` compares
 # Versions come from requirements/constraints.txt. PYTHON chooses the interpreter (3.11 or newer).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,7 +12,8 @@ case "$purpose" in
   test) extras="[dev]" ;;
   bench) extras="[bench]" ;;
   train) extras="[train]" ;;
-  *) echo "setup: '$purpose' is not one of run, test, bench, train" >&2; exit 2 ;;
+  peers) extras="[peers]" ;;
+  *) echo "setup: '$purpose' is not one of run, test, bench, peers, train" >&2; exit 2 ;;
 esac
 
 say() { echo "setup: $*" >&2; }
@@ -44,7 +46,7 @@ install() {
   retry .venv/bin/python -m pip install --quiet --disable-pip-version-check -c requirements/constraints.txt "$@" ||
     { say "pip could not install $*; is a package index reachable?"; exit 1; }
 }
-case "$purpose" in test | train) install "torch==2.13.0" ;; esac # first and exact, so that nothing else picks one
+case "$purpose" in test | peers | train) install "torch==2.13.0" ;; esac # first and exact, so that nothing else picks one
 install -e ".$extras"
 if [ "$purpose" = bench ]; then
   # Resemblyzer names `webrtcvad` and `typing`, which do not build any more; what it really uses is installed here.

@@ -1,4 +1,4 @@
-"""`voxduct bench latency|wer|tts`: measures; the last line of stdout is one JSON object.
+"""`voxduct bench latency|wer|tts|peers`: measures; the last line of stdout is one JSON object.
 
 Without `--url` a server of its own is started for it. What the figures mean: docs/benchmarks.md.
 """
@@ -17,6 +17,7 @@ from voxduct.bench.bundled import bundled, demo_clips, sentence_lists
 from voxduct.bench.clips import Clip, read_clips
 from voxduct.bench.local_server import Address, local_server
 from voxduct.bench.results import Figures, keep, machine_card
+from voxduct.cli import bench_peers
 from voxduct.cli.arguments import Commands, Parser, add_engine_options, engine_arguments, engine_options, positive_int
 from voxduct.loading import load_engine, load_synthesiser
 from voxduct.offline import hear_text
@@ -29,6 +30,7 @@ def register(commands: Commands) -> None:
     _register_latency(questions)
     _register_wer(questions)
     _register_tts(questions)
+    bench_peers.register(questions)
 
 
 def _question(questions: Commands, name: str, text: str, default_clips: str | None) -> Parser:
