@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -11,6 +11,13 @@ class Task(StrEnum):
 
     TRANSCRIBE = "transcribe"
     TRANSLATE = "translate"
+
+
+class StreamingPolicy(StrEnum):
+    """When a word of a live utterance is committed."""
+
+    LOCAL_AGREEMENT = "local_agreement"  # two passes in a row heard it: for any model
+    ALIGN_ATT = "align_att"  # one pass heard it, and what follows it: for models whose alignment heads can be trusted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +67,14 @@ class AsrOptions:
     """Text that seems to come before: names, spellings, a style of punctuation."""
     hot_words: str = ""
     """Words that are likely to be said; unlike the prompt they are never pushed out by later text."""
+    policy: StreamingPolicy = StreamingPolicy.LOCAL_AGREEMENT
+    """When words are committed. Passes without attention fall back to agreement."""
     update_ms: int = 400
     """Audio between two updates of the text."""
     first_update_ms: int = 800
     """Audio (pre-roll included) before the first update."""
     hold_back_ms: int = 200
-    """A word that ends this near the end of what was heard is not committed yet."""
+    """Audio at the end of what was heard whose words are not committed yet."""
     max_window_s: float = 12.0
     """Longest window that is encoded at once; the utterance may be longer."""
     keep_window_s: float = 6.0
