@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+MIN_DELAY_MS, MAX_DELAY_MS = 200, 10_000  # of `AsrOptions.with_delay`
+
 
 class Task(StrEnum):
     """What becomes of speech: its words, or English ones."""
@@ -91,3 +93,19 @@ class AsrOptions:
     """When updates fall behind, go straight to the newest; False computes every one (files and tests)."""
     speculate_ms: int = 150
     """Silence after which a live utterance's final pass begins, should it have ended there; 0 awaits the decision."""
+
+    def with_delay(self, delay_ms: int) -> AsrOptions:
+        """The same, but nearly every word is committed `delay_ms` after its end, on a machine that computes at once.
+
+        A quarter of the delay is held back (`hold_back_ms`); the rest is spent between updates, of which AlignAtt
+        must wait for one and LocalAgreement for two. A greater delay lets a pass hear more of what follows a word,
+        and needs fewer passes. Half of the words are committed in about two thirds of the delay.
+
+        Raises:
+            ValueError: less than `MIN_DELAY_MS` or more than `MAX_DELAY_MS`.
+        """
+        if not MIN_DELAY_MS <= delay_ms <= MAX_DELAY_MS:
+            raise ValueError(f"a delay must be between {MIN_DELAY_MS} and {MAX_DELAY_MS} ms, not {delay_ms}")
+        held = delay_ms // 4
+        passes = 1 if self.policy is StreamingPolicy.ALIGN_ATT else 2
+        return replace(self, hold_back_ms=held, update_ms=(delay_ms - held) // passes)
