@@ -47,7 +47,7 @@ class Heard:
         """All final text."""
         return " ".join(final.text for _, final in self.finals if final.text)
 
-    def note(self, now: float, message: wire.AnyServerMessage) -> None:
+    def note(self, now: float, message: wire.ServerMessage) -> None:
         """A message came, `now` seconds after the tape began to play."""
         match message:
             case wire.CommittedMessage():
