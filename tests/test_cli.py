@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from voxduct.cli import build_parser, main
+from voxduct.cli.arguments import engine_arguments, engine_options
 
 TOP = Path(__file__).parents[1]
 CLIP = TOP / "benchmarks" / "data" / "demo" / "demo-00.opus"
@@ -48,6 +49,7 @@ def assert_one_line_error(capsys: pytest.CaptureFixture[str], *words: str) -> No
         ("say",),
         ("serve", "--port", "70000"),
         ("serve", "--vad", "ears"),
+        ("serve", "--delay", "100"),
         ("bench", "latency", "--sessions", "0"),
         ("codec", "encode", "only-one"),
     ],
@@ -188,8 +190,8 @@ def test_codec_round_trip_keeps_the_length(tmp_path: Path) -> None:
 def test_parser_keeps_the_documented_commands() -> None:
     parser = build_parser()
     for line in (
-        "serve --host ::1 --port 0 --asr m --tts m --vad webrtc --device cuda",
-        "transcribe --json --words --stream --asr m a.wav b.wav",
+        "serve --host ::1 --port 0 --asr m --tts m --vad webrtc --device cuda --delay 900",
+        "transcribe --json --words --stream --asr m --delay 900 a.wav b.wav",
         "transcribe --vtt a.wav",
         "say hello -o out.wav --voice ada --seed 3",
         "codec encode in.wav out",
@@ -201,3 +203,10 @@ def test_parser_keeps_the_documented_commands() -> None:
         "demo",
     ):
         parser.parse_args(line.split())
+
+
+def test_delay_reaches_the_engine_and_a_server_of_its_own() -> None:
+    options = build_parser().parse_args("bench latency --delay 900".split())
+    assert engine_options(options).delay_ms == 900
+    assert engine_arguments(options)[-2:] == ["--delay", "900"]
+    assert "--delay" not in engine_arguments(build_parser().parse_args(["serve"]))

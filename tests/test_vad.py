@@ -80,7 +80,7 @@ def test_detector_any_probabilities_no_utterance_is_longer_than_the_maximum(prob
 def test_detector_speech_starts_with_pre_roll_and_ends_where_speech_ended() -> None:
     assert judged([0.0] * 20 + [0.9] * 10 + [0.0] * 20) == [
         SpeechStarted(0, 20 * FRAME - 4_800),
-        SpeechStopped(0, 30 * FRAME, 43 * FRAME),  # 13 frames: the first multiple of 32 ms from 400 ms on
+        SpeechStopped(0, 30 * FRAME, 42 * FRAME),  # 12 frames: the first multiple of 32 ms from 380 ms on
     ]
 
 
@@ -89,7 +89,7 @@ def test_detector_click_shorter_than_minimum_is_ignored() -> None:
 
 
 def test_detector_pause_shorter_than_hangover_does_not_split() -> None:
-    assert len(judged([1.0] * 10 + [0.0] * 12 + [1.0] * 10)) == 2
+    assert len(judged([1.0] * 10 + [0.0] * 11 + [1.0] * 10)) == 2
 
 
 def test_detector_unsure_frames_keep_speech_going_but_do_not_start_it() -> None:

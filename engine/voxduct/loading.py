@@ -49,6 +49,8 @@ class EngineOptions:
     device: Device = Device.CPU
     threads: int = 1
     """Within one run of a model; the server runs several at once."""
+    delay_ms: int | None = None
+    """See `AsrOptions.with_delay`; None is what suits the model."""
 
 
 def load_engine(options: EngineOptions, *, speaks: bool = True) -> Engine:
@@ -62,10 +64,13 @@ def load_engine(options: EngineOptions, *, speaks: bool = True) -> Engine:
     Raises:
         UnknownModelError: no model of that name.
         ModelError: a model is missing, damaged, cannot be pulled, or does not fit the others.
+        ValueError: the delay is out of range.
     """
     threadpool_limits(limits=1, user_api="blas")
     asr = locate(options.asr, ModelKind.ASR, options.device)
     recogniser = load_recogniser(asr.folder, _ort_options(options), precision=asr.precision)
+    if options.delay_ms is not None:
+        recogniser = recogniser.configured(recogniser.options.with_delay(options.delay_ms))
     return Engine(_load_vad(options), recogniser, load_synthesiser(options) if speaks else None)
 
 

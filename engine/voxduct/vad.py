@@ -40,7 +40,7 @@ class VadOptions:
     """Probability below which a frame is silence; between the two nothing changes."""
     min_speech_ms: int = 96
     """Speech must last this long to start an utterance."""
-    hangover_ms: int = 400
+    hangover_ms: int = 380
     """Silence must last this long to end an utterance."""
     pre_roll_ms: int = 300
     """Audio before the first speech frame that still belongs to the utterance, so that no onset is lost."""

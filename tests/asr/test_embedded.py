@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from voxduct.asr.options import StreamingPolicy
+from voxduct.asr.recogniser import Window
 from voxduct.asr.stream import AsrOptions, AsrStream, Recogniser
 from voxduct.audio import Samples
 from voxduct.dsp import Resampler
@@ -79,3 +82,31 @@ def test_stream_demo_recording_has_words_in_order_within_it(embedded: Recogniser
 
 def test_stream_demo_recording_any_chunking_says_the_same(embedded: Recogniser, demo: Samples) -> None:
     assert followed(embedded, demo[:48_000], 512) == followed(embedded, demo[:48_000], 48_000)
+
+
+def test_stream_demo_recording_by_attention_says_what_one_pass_over_all_of_it_says(
+    embedded: Recogniser, demo: Samples
+) -> None:
+    by_attention = embedded.configured(replace(embedded.options, policy=StreamingPolicy.ALIGN_ATT))
+    events = followed(by_attention, demo, demo.size)
+    final = events[-1]
+    assert isinstance(final, FinalText)
+    commits = [event for event in events if isinstance(event, CommittedText)]
+    assert len(commits) > 2
+    assert [word for event in commits for word in event.words] == list(final.words)
+    whole = embedded.recognise(Window(demo, 0, (), None, 9_600)).words
+    assert final.text == " ".join(heard.word.text for heard in whole)
+
+
+def test_recogniser_demo_recording_words_that_attention_calls_stable_stay(embedded: Recogniser, demo: Samples) -> None:
+    by_attention = embedded.configured(replace(embedded.options, policy=StreamingPolicy.ALIGN_ATT))
+    counts = []
+    for end in range(16_000, 36_000, 4_000):
+        heard = by_attention.recognise(Window(demo[:end], 0, (), None, 4_800))
+        later = by_attention.recognise(Window(demo[: end + 8_000], 0, (), None, 4_800))
+        assert heard.stable is not None
+        stable = [word.word.text for word in heard.words[: heard.stable]]
+        assert stable == [word.word.text for word in later.words[: heard.stable]]
+        counts.append(heard.stable)
+    assert counts == sorted(counts)
+    assert 0 < counts[0] < counts[-1]

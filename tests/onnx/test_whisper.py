@@ -14,7 +14,7 @@ from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForCondi
 
 from tests.tiny_tokenizer import save_tokenizer
 from voxduct.asr.decoding import Decoded, Request, greedy
-from voxduct.asr.options import AsrOptions, DecodingOptions
+from voxduct.asr.options import AsrOptions, DecodingOptions, StreamingPolicy
 from voxduct.asr.recogniser import Window
 from voxduct.asr.rules import text_rules
 from voxduct.asr.tokenizer import Tokenizer
@@ -213,8 +213,17 @@ def test_load_recogniser_takes_the_windows_that_suit_the_model(
     assert load_recogniser(folder, asr_options=AsrOptions(max_window_s=9.0)).options.max_window_s == 9.0
 
 
-@pytest.mark.parametrize("told", [{"max_window_s": "long"}, {"keep_window_s": None}])
-def test_load_recogniser_windows_that_are_no_seconds_are_named(
+def test_load_recogniser_takes_the_policy_and_delay_that_suit_the_model(exported: Path, tmp_path: Path) -> None:
+    options = load_recogniser(_with_streaming(exported, tmp_path, {"policy": "align_att", "delay_ms": 1000})).options
+    assert options == AsrOptions(policy=StreamingPolicy.ALIGN_ATT).with_delay(1000)
+    assert load_recogniser(exported).options.policy is StreamingPolicy.LOCAL_AGREEMENT
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{"max_window_s": "long"}, {"keep_window_s": None}, {"policy": "guess"}, {"delay_ms": 50}, {"delay_ms": "soon"}],
+)
+def test_load_recogniser_streaming_that_cannot_be_is_named(
     exported: Path, tmp_path: Path, told: dict[str, object]
 ) -> None:
     with pytest.raises(ModelError, match="streaming"):

@@ -1,7 +1,8 @@
-"""Which words are certain: the longest common prefix of two consecutive hypotheses.
+"""Which words are certain: those one pass is sure of, or the longest common prefix of two consecutive hypotheses.
 
-LocalAgreement-2 of Macháček, Dabre and Bojar, "Turning Whisper into Real-Time Transcription System" (2023), word by
-word. Committed words are never changed or taken back.
+The first is AlignAtt (see `alignatt`), which counts the words before they come here. The second is LocalAgreement-2
+of Macháček, Dabre and Bojar, "Turning Whisper into Real-Time Transcription System" (2023), word by word. Committed
+words are never changed or taken back.
 """
 
 from __future__ import annotations
@@ -37,11 +38,14 @@ class HypothesisBuffer:
         """What the last update heard after the committed words."""
         return self._hypothesis
 
-    def update(self, heard: Sequence[HeardWord], limit: int) -> list[HeardWord]:
+    def update(self, heard: Sequence[HeardWord], limit: int, stable: int | None = None) -> list[HeardWord]:
         """Takes a new hypothesis of what follows the committed words; returns the words it commits.
 
-        A word that ends after the position `limit` is too near the end of what was heard and is not committed yet.
+        With `stable`, these are the first so many. Otherwise those that the last hypothesis has too, except that a
+        word that ends after the position `limit` is too near the end of what was heard.
         """
+        if stable is not None:
+            return self._commit(heard, stable)
         agreed = 0
         for new, old in zip(heard, self._hypothesis, strict=False):
             if _key(new) != _key(old) or new.word.end > limit:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+
+MIN_DELAY_MS, MAX_DELAY_MS = 200, 10_000  # of `AsrOptions.with_delay`
 
 
 class Task(StrEnum):
@@ -11,6 +13,13 @@ class Task(StrEnum):
 
     TRANSCRIBE = "transcribe"
     TRANSLATE = "translate"
+
+
+class StreamingPolicy(StrEnum):
+    """When a word of a live utterance is committed."""
+
+    LOCAL_AGREEMENT = "local_agreement"  # two passes in a row heard it: for any model
+    ALIGN_ATT = "align_att"  # one pass heard it, and what follows it: for models whose alignment heads can be trusted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +69,14 @@ class AsrOptions:
     """Text that seems to come before: names, spellings, a style of punctuation."""
     hot_words: str = ""
     """Words that are likely to be said; unlike the prompt they are never pushed out by later text."""
+    policy: StreamingPolicy = StreamingPolicy.LOCAL_AGREEMENT
+    """When words are committed. Passes without attention fall back to agreement."""
     update_ms: int = 400
     """Audio between two updates of the text."""
     first_update_ms: int = 800
     """Audio (pre-roll included) before the first update."""
     hold_back_ms: int = 200
-    """A word that ends this near the end of what was heard is not committed yet."""
+    """Audio at the end of what was heard whose words are not committed yet."""
     max_window_s: float = 12.0
     """Longest window that is encoded at once; the utterance may be longer."""
     keep_window_s: float = 6.0
@@ -82,3 +93,19 @@ class AsrOptions:
     """When updates fall behind, go straight to the newest; False computes every one (files and tests)."""
     speculate_ms: int = 150
     """Silence after which a live utterance's final pass begins, should it have ended there; 0 awaits the decision."""
+
+    def with_delay(self, delay_ms: int) -> AsrOptions:
+        """The same, but nearly every word is committed `delay_ms` after its end, on a machine that computes at once.
+
+        A quarter of the delay is held back (`hold_back_ms`); the rest is spent between updates, of which AlignAtt
+        must wait for one and LocalAgreement for two. A greater delay lets a pass hear more of what follows a word,
+        and needs fewer passes. Half of the words are committed in about two thirds of the delay.
+
+        Raises:
+            ValueError: less than `MIN_DELAY_MS` or more than `MAX_DELAY_MS`.
+        """
+        if not MIN_DELAY_MS <= delay_ms <= MAX_DELAY_MS:
+            raise ValueError(f"a delay must be between {MIN_DELAY_MS} and {MAX_DELAY_MS} ms, not {delay_ms}")
+        held = delay_ms // 4
+        passes = 1 if self.policy is StreamingPolicy.ALIGN_ATT else 2
+        return replace(self, hold_back_ms=held, update_ms=(delay_ms - held) // passes)

@@ -7,11 +7,12 @@ from enum import StrEnum
 
 import numpy as np
 
+from voxduct.asr.alignatt import attended_frames, stable_words
 from voxduct.asr.decoding import Decoded, Request, StopReason, compression_ratio
 from voxduct.asr.fallback import search
 from voxduct.asr.hypothesis import HeardWord
 from voxduct.asr.language import SpokenLanguage, detect_language
-from voxduct.asr.options import AsrOptions, DecodingOptions
+from voxduct.asr.options import AsrOptions, DecodingOptions, StreamingPolicy
 from voxduct.asr.prompt import build_prompt
 from voxduct.asr.rules import text_rules
 from voxduct.asr.tokenizer import Tokenizer
@@ -59,6 +60,8 @@ class Heard:
     doubt: Doubt | None = None
     language_probability: float = 1.0
     """How sure `language` is; 1 where it was given."""
+    stable: int | None = None
+    """How many of `words` more audio will not change, by AlignAtt; None where that is not the policy or cannot tell."""
 
 
 class Recogniser:
@@ -93,7 +96,8 @@ class Recogniser:
         doubt = self._doubt(decoded, len(window.forced))
         if doubt in (Doubt.UNLIKELY, Doubt.REPETITIVE):
             return Heard((), language.code, doubt, language.probability)
-        return Heard(self._words(decoded, window, language.code), language.code, doubt, language.probability)
+        words = self._words(decoded, window, language.code)
+        return Heard(words, language.code, doubt, language.probability, self._stable(decoded, window, language.code))
 
     def language_of(self, encoding: object, given: str | None) -> SpokenLanguage:
         """The language that was given, English for a model that knows no other, else the likeliest of those allowed."""
@@ -149,3 +153,13 @@ class Recogniser:
                 word = Word(text.text, window.start + start, window.start + end, probability)
                 heard.append(HeardWord(word, text.tokens))
         return tuple(heard)
+
+    def _stable(self, decoded: Decoded, window: Window, language: str) -> int | None:
+        """How many of the new words AlignAtt would commit."""
+        if self.options.policy is not StreamingPolicy.ALIGN_ATT or decoded.attention is None:
+            return None
+        words = self.tokenizer.words(decoded.tokens, language)
+        new = [word for word in words if word.first >= len(window.forced)]
+        frame = self.model.frame_samples
+        held = self.options.hold_back_ms * SAMPLE_RATE // 1000 // frame
+        return stable_words(new, attended_frames(decoded.attention), window.samples.size // frame, held)

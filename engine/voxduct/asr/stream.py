@@ -136,7 +136,7 @@ class AsrStream:
         repetitive = result.doubt is Doubt.REPETITIVE  # tells nothing: keep to what was heard before
         if out.final:
             return self._finish(self._buffer.hypothesis if repetitive else result.words, out.end)
-        return self._update(None if repetitive else result.words, out.end)
+        return self._update(None if repetitive else result, out.end)
 
     def fail(self, error: BaseException) -> list[Event]:
         """The job raised: the utterance ends with what was committed."""
@@ -220,11 +220,12 @@ class AsrStream:
         speech, after = self._window.until(end), self._window.until(self._heard_until)[end - self._window.start :]
         return _rms(after) <= QUIET_RATIO * _rms(speech)
 
-    def _update(self, words: Sequence[HeardWord] | None, end: int) -> list[Event]:
+    def _update(self, heard: Heard | None, end: int) -> list[Event]:
         committed: list[HeardWord] = []
-        if words is not None:
+        if heard is not None:
             self._heard_until = end
-            committed += self._buffer.update(words, end - self._options.hold_back_ms * SAMPLES_PER_MS)
+            limit = end - self._options.hold_back_ms * SAMPLES_PER_MS
+            committed += self._buffer.update(heard.words, limit, heard.stable)
         committed += self._trim(end)
         events: list[Event] = self._committed(committed)
         text = " ".join(heard.word.text for heard in self._buffer.hypothesis)

@@ -40,11 +40,27 @@ class Heard:
     errors: list[str] = field(default_factory=list)
     behind_s: float = 0.0
     """The most that sending fell behind real time."""
+    _committed: dict[int, list[float]] = field(default_factory=dict)  # utterance -> when each word was committed
 
     @property
     def text(self) -> str:
         """All final text."""
         return " ".join(final.text for _, final in self.finals if final.text)
+
+    def note(self, now: float, message: wire.ServerMessage) -> None:
+        """A message came, `now` seconds after the tape began to play."""
+        match message:
+            case wire.CommittedMessage():
+                self._committed.setdefault(message.utterance, []).extend([now] * len(message.words))
+            case wire.FinalMessage():
+                self.finals.append((now, message))
+                self.words += _heard_words(message, self._committed.pop(message.utterance, []), now)
+            case wire.SpeechStoppedMessage():
+                self.stops.append((now, message))
+            case wire.ErrorMessage():
+                self.errors.append(f"{message.code}: {message.message}")
+            case _:
+                pass
 
 
 async def play(url: str, tape: Tape, listen: Listener | None = None, delay_s: float = 0.0) -> Heard:
@@ -74,22 +90,10 @@ async def send_paced(client: Client, samples: Samples, started: float) -> float:
 
 async def _read(client: Client, started: float, heard: Heard, listen: Listener | None) -> None:
     clock = asyncio.get_running_loop().time
-    committed: dict[int, list[float]] = {}  # utterance -> when each of its words was committed
     async for message in client:
         now = clock() - started
-        match message:
-            case wire.CommittedMessage():
-                committed.setdefault(message.utterance, []).extend([now] * len(message.words))
-            case wire.FinalMessage():
-                heard.finals.append((now, message))
-                times = committed.pop(message.utterance, [])
-                heard.words += _heard_words(message, times, now)
-            case wire.SpeechStoppedMessage():
-                heard.stops.append((now, message))
-            case wire.ErrorMessage():
-                heard.errors.append(f"{message.code}: {message.message}")
-            case _:
-                pass
+        if isinstance(message, wire.ServerMessage):
+            heard.note(now, message)
         if listen is not None and isinstance(message, wire.ServerMessage):
             listen(now, message)
 

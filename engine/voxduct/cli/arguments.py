@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
+from voxduct.asr.options import MAX_DELAY_MS, MIN_DELAY_MS
 from voxduct.loading import Device, EngineOptions, VadKind
 
 if TYPE_CHECKING:
@@ -29,6 +30,14 @@ def positive_int(text: str) -> int:
     return value
 
 
+def delay(text: str) -> int:
+    """Milliseconds of `AsrOptions.with_delay`."""
+    value = int(text)
+    if not MIN_DELAY_MS <= value <= MAX_DELAY_MS:
+        raise argparse.ArgumentTypeError(f"{text} is not a delay ({MIN_DELAY_MS} to {MAX_DELAY_MS} ms)")
+    return value
+
+
 def port_number(text: str) -> int:
     """A TCP port; 0 lets the system choose."""
     value = int(text)
@@ -44,6 +53,8 @@ def add_engine_options(parser: argparse.ArgumentParser, *, hears: bool = True, s
         asr = "a Whisper: an alias, owner/name on a hub, or a folder; :fp16 after it chooses a precision"
         group.add_argument("--asr", metavar="MODEL", help=asr)
         group.add_argument("--vad", choices=[kind.value for kind in VadKind], default=VadKind.SILERO.value)
+        late = "commit words about so long after their end (default: the model's); more is more accurate and cheaper"
+        group.add_argument("--delay", type=delay, metavar="MS", help=late)
     if speaks:
         group.add_argument("--tts", metavar="MODEL", help="a voice model: an embedded model's name, or a folder")
     group.add_argument("--device", choices=[device.value for device in Device], default=Device.CPU.value)
@@ -58,6 +69,7 @@ def engine_options(options: argparse.Namespace) -> EngineOptions:
         vad=VadKind(getattr(options, "vad", VadKind.SILERO.value)),
         device=Device(options.device),
         threads=options.threads,
+        delay_ms=getattr(options, "delay", None),
     )
 
 
@@ -65,6 +77,7 @@ def engine_arguments(options: argparse.Namespace) -> list[str]:
     """The same options as arguments of `voxduct serve`, for a server in a process of its own."""
     chosen = engine_options(options)
     arguments = ["--vad", chosen.vad.value, "--device", chosen.device.value, "--threads", str(chosen.threads)]
-    for name, model in (("--asr", chosen.asr), ("--tts", chosen.tts)):
-        arguments += [] if model is None else [name, model]
+    delay_ms = None if chosen.delay_ms is None else str(chosen.delay_ms)
+    for name, value in (("--asr", chosen.asr), ("--tts", chosen.tts), ("--delay", delay_ms)):
+        arguments += [] if value is None else [name, value]
     return arguments

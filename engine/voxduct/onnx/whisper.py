@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from voxduct.asr.options import AsrOptions, DecodingOptions
+from voxduct.asr.options import AsrOptions, DecodingOptions, StreamingPolicy
 from voxduct.asr.recogniser import Recogniser
 from voxduct.asr.tokenizer import Tokenizer
 from voxduct.errors import InferenceError, ModelError
@@ -131,9 +131,11 @@ def _following(folder: Path) -> AsrOptions:
     """How an utterance is followed: `streaming` in config.json, where the model says, over our defaults."""
     told = read_json(folder / "config.json").get("streaming") or {}
     try:
-        return replace(AsrOptions(), **{name: float(told[name]) for name in WINDOWS if name in told})  # type: ignore[arg-type]
+        options = replace(AsrOptions(), **{name: float(told[name]) for name in WINDOWS if name in told})  # type: ignore[arg-type]
+        options = replace(options, policy=StreamingPolicy(told.get("policy", options.policy)))
+        return options.with_delay(int(told["delay_ms"])) if "delay_ms" in told else options
     except (TypeError, ValueError) as error:
-        raise ModelError(f"{folder / 'config.json'}: `streaming` must hold seconds, not {told!r}") from error
+        raise ModelError(f"{folder / 'config.json'}: `streaming` cannot be {told!r}: {error}") from error
 
 
 def _decoding(folder: Path) -> DecodingOptions:
