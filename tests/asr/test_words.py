@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from voxduct.asr.alignment import _accumulate, median_filter, token_frames, warp
 from voxduct.asr.tokenizer import TextWord
-from voxduct.asr.words import _accumulate, median_filter, token_frames, warp, word_spans
+from voxduct.asr.words import word_spans
 
 FRAME = 320
 

@@ -44,7 +44,11 @@ def whisper_config(model: Recognizer) -> WhisperConfig:
         suppress_tokens=None,
         architectures=["WhisperForConditionalGeneration"],
         ctc_vocabulary=["<blank>", *CHARACTERS],
-        streaming={"keep_window_s": 3.5, "max_window_s": 6.0},  # few training utterances were longer
+        streaming={
+            "keep_window_s": 3.5,
+            "max_window_s": 6.0,  # few training utterances were longer
+            "timing_heads": [2, 3],  # the first layer's look at the end of the word before: docs/word-times.md
+        },
         dropout=0.0,
         tie_word_embeddings=True,
     )

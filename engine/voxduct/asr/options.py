@@ -80,5 +80,7 @@ class AsrOptions:
     """A window whose loudest 20 ms are quieter than this (RMS, dB of full scale) holds no words."""
     coalesce: bool = True
     """When updates fall behind, go straight to the newest; False computes every one (files and tests)."""
+    timing_heads: tuple[int, ...] = ()
+    """Of the attention that the model gives, the heads that tell word times best; empty: all."""
     speculate_ms: int = 150
     """Silence after which a live utterance's final pass begins, should it have ended there; 0 awaits the decision."""

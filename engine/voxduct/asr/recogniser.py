@@ -20,6 +20,7 @@ from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.dsp import LogMel
 from voxduct.events import Word
 from voxduct.models import WhisperModel
+from voxduct.silence import Silences
 
 LEVEL_FRAME = SAMPLE_RATE // 50  # samples over which loudness is measured: 20 ms
 
@@ -37,6 +38,10 @@ class Window:
     language: str | None
     tail: int
     """Samples of silence to add at the end."""
+    silences: Silences = ()
+    """Positions between which the VAD found silence: no word starts or ends there."""
+    after: int = 0
+    """Where the last committed word ends: no other word starts before."""
 
 
 class Doubt(StrEnum):
@@ -137,15 +142,21 @@ class Recogniser:
 
     def _words(self, decoded: Decoded, window: Window, language: str) -> tuple[HeardWord, ...]:
         words = self.tokenizer.words(decoded.tokens, language)
-        # Smoothing each head moves words by a frame between passes, and nothing yet keeps a committed word's end
-        # before the next one's start.
-        frame = self.model.frame_samples
-        spans = word_spans(words, decoded.attention, window.samples, frame, each_head=False)
+        new = [word for word in words if word.first >= len(window.forced)]
+        spans = word_spans(
+            words,
+            decoded.attention,
+            window.samples,
+            self.model.frame_samples,
+            silences=[(start - window.start, end - window.start) for start, end in window.silences],
+            heads=self.options.timing_heads,
+            known=len(words) - len(new),
+            earliest=max(window.after - window.start, 0),
+        )
         heard = []
-        for text, (start, end) in zip(words, spans, strict=True):
-            if text.first >= len(window.forced):
-                logprobs = decoded.logprobs[text.first : text.first + len(text.tokens)]
-                probability = float(np.exp(np.mean(logprobs)))
-                word = Word(text.text, window.start + start, window.start + end, probability)
-                heard.append(HeardWord(word, text.tokens))
+        for text, (start, end) in zip(new, spans, strict=True):
+            logprobs = decoded.logprobs[text.first : text.first + len(text.tokens)]
+            probability = float(np.exp(np.mean(logprobs)))
+            word = Word(text.text, window.start + start, window.start + end, probability)
+            heard.append(HeardWord(word, text.tokens))
         return tuple(heard)

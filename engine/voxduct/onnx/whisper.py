@@ -226,9 +226,12 @@ def _following(folder: Path) -> AsrOptions:
     """How an utterance is followed: `streaming` in config.json, where the model says, over our defaults."""
     told = read_json(folder / "config.json").get("streaming") or {}
     try:
-        return replace(AsrOptions(), **{name: float(told[name]) for name in WINDOWS if name in told})  # type: ignore[arg-type]
+        windows = {name: float(told[name]) for name in WINDOWS if name in told}
+        heads = tuple(int(head) for head in told.get("timing_heads", ()))
+        return replace(AsrOptions(), timing_heads=heads, **windows)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
-        raise ModelError(f"{folder / 'config.json'}: `streaming` must hold seconds, not {told!r}") from error
+        wanted = "seconds, and `timing_heads` indexes"
+        raise ModelError(f"{folder / 'config.json'}: `streaming` must hold {wanted}, not {told!r}") from error
 
 
 def _decoding(folder: Path) -> DecodingOptions:
