@@ -5,7 +5,8 @@ Held-out sentences are spoken by espeak-ng and flite, which say when each word b
 stream    joined to tapes with pauses, as a live session on a machine that is never late hears them;
 offline   the same tapes as `voxduct transcribe --algorithm chunked` hears them.
 
-    python benchmarks/bench_words.py [--count N] [--asr MODEL] [--results FOLDER] [--part test|calibration] [--heads N ...]
+    python benchmarks/bench_words.py [--count N] [--part test|calibration] [--heads N ...] [--asr MODEL]
+                                     [--results FOLDER]
 
 Times are compared for words that were recognised as the right word. What the synthesisers' times are, and what is
 known about them: docs/word-times.md. The last line of stdout is one JSON object; for each way of listening
@@ -220,7 +221,7 @@ def _errors(name: str, signed: Sequence[float]) -> Figures:
 
 
 def confidence_figures(confidence: np.ndarray, right: np.ndarray) -> Figures:
-    """How well confidence of shape [n] tells right words of shape [n] from wrong ones, and how well it is calibrated."""
+    """How well confidence, shape [n], tells right words, shape [n], from wrong ones, and how well it is calibrated."""
     order = np.argsort(confidence, kind="stable")
     groups = [group for group in np.array_split(order, GROUPS) if group.size]
     gaps = [group.size * abs(confidence[group].mean() - right[group].mean()) for group in groups]
