@@ -5,8 +5,8 @@ Held-out sentences are spoken by espeak-ng and flite, which say when each word b
 stream    joined to tapes with pauses, as a live session on a machine that is never late hears them;
 offline   the same tapes as `voxduct transcribe --algorithm chunked` hears them.
 
-    python benchmarks/bench_words.py [--count N] [--part test|calibration] [--heads N ...] [--asr MODEL]
-                                     [--results FOLDER]
+    python benchmarks/bench_words.py [--count N] [--part test|calibration] [--heads N ...] [--letters]
+                                     [--asr MODEL] [--results FOLDER]
 
 Times are compared for words that were recognised as the right word. What the synthesisers' times are, and what is
 known about them: docs/word-times.md. The last line of stdout is one JSON object; for each way of listening
@@ -129,11 +129,11 @@ def known_words(row: Row, speech: Speech, at: int) -> list[Known]:
         raw, cut = starts.get(number), cuts.get(number + 1)
         start = end = None
         if raw is not None:
-            sounding = loud[np.searchsorted(loud, raw // STEP)]
-            start = at + max(raw, int(sounding) * STEP)
+            sounding = loud[loud >= raw // STEP]
+            start = at + (max(raw, int(sounding[0]) * STEP) if sounding.size else raw)
         if cut is not None:
-            sounding = loud[np.searchsorted(loud, -(-cut // STEP)) - 1]
-            end = at + min(cut, int(sounding + 1) * STEP)
+            sounding = loud[loud < -(-cut // STEP)]
+            end = at + (min(cut, int(sounding[-1] + 1) * STEP) if sounding.size else cut)
         found.append(Known(" ".join(normalise(text)), None if raw is None else at + raw, start, end))
     return found
 
@@ -240,6 +240,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=200, help="sentences")
     parser.add_argument("--part", choices=("test", "calibration"), default="test")
+    parser.add_argument("--letters", action="store_true", help="final passes time words letter by letter")
     parser.add_argument("--asr", metavar="MODEL")
     parser.add_argument(
         "--heads", type=int, nargs="*", help="of the attention; none: all (default: the model's choice)"
@@ -248,9 +249,10 @@ def main() -> int:
     options = parser.parse_args()
     rows = test_rows(options.count) if options.part == "test" else calibration_rows(options.count)
     card, engine = machine_card(), load_engine(EngineOptions(asr=options.asr), speaks=False)
-    if options.heads is not None:
-        asr = replace(engine.recogniser.options, timing_heads=tuple(options.heads))
-        engine = replace(engine, recogniser=engine.recogniser.configured(asr))
+    asr = engine.recogniser.options
+    heads = asr.timing_heads if options.heads is None else tuple(options.heads)
+    asr = replace(asr, timing_heads=heads, letter_times=options.letters)
+    engine = replace(engine, recogniser=engine.recogniser.configured(asr))
     found = {"stream": Found(), "offline": Found()}
     for tape in tracked(list(tapes(rows)), "words"):
         silences = vad_silences(engine.vad, tape.samples)

@@ -11,15 +11,16 @@ from voxduct.asr.decoding import Decoded, Request, StopReason, compression_ratio
 from voxduct.asr.fallback import search
 from voxduct.asr.hypothesis import HeardWord
 from voxduct.asr.language import SpokenLanguage, detect_language
+from voxduct.asr.letters import spelt
 from voxduct.asr.options import AsrOptions, DecodingOptions
 from voxduct.asr.prompt import build_prompt
 from voxduct.asr.rules import text_rules
-from voxduct.asr.tokenizer import Tokenizer
+from voxduct.asr.tokenizer import TextWord, Tokenizer
 from voxduct.asr.words import word_spans
 from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.dsp import LogMel
 from voxduct.events import Word
-from voxduct.models import WhisperModel
+from voxduct.models import Floats, WhisperModel
 from voxduct.silence import Silences
 
 LEVEL_FRAME = SAMPLE_RATE // 50  # samples over which loudness is measured: 20 ms
@@ -42,6 +43,8 @@ class Window:
     """Positions between which the VAD found silence: no word starts or ends there."""
     after: int = 0
     """Where the last committed word ends: no other word starts before."""
+    by_letters: bool = False
+    """Whether words are timed letter by letter."""
 
 
 class Doubt(StrEnum):
@@ -98,7 +101,7 @@ class Recogniser:
         doubt = self._doubt(decoded, len(window.forced))
         if doubt in (Doubt.UNLIKELY, Doubt.REPETITIVE):
             return Heard((), language.code, doubt, language.probability)
-        return Heard(self._words(decoded, window, language.code), language.code, doubt, language.probability)
+        return Heard(self._words(decoded, encoding, window, language.code), language.code, doubt, language.probability)
 
     def language_of(self, encoding: object, given: str | None) -> SpokenLanguage:
         """The language that was given, English for a model that knows no other, else the likeliest of those allowed."""
@@ -140,12 +143,12 @@ class Recogniser:
             case StopReason.END:
                 return None
 
-    def _words(self, decoded: Decoded, window: Window, language: str) -> tuple[HeardWord, ...]:
+    def _words(self, decoded: Decoded, encoding: object, window: Window, language: str) -> tuple[HeardWord, ...]:
         words = self.tokenizer.words(decoded.tokens, language)
+        timed = self._spelt(words, encoding, window, language) if window.by_letters else None
         new = [word for word in words if word.first >= len(window.forced)]
         spans = word_spans(
-            words,
-            decoded.attention,
+            *(timed or (words, decoded.attention)),
             window.samples,
             self.model.frame_samples,
             silences=[(start - window.start, end - window.start) for start, end in window.silences],
@@ -160,3 +163,9 @@ class Recogniser:
             word = Word(text.text, window.start + start, window.start + end, probability)
             heard.append(HeardWord(word, text.tokens))
         return tuple(heard)
+
+    def _spelt(
+        self, words: list[TextWord], encoding: object, window: Window, language: str
+    ) -> tuple[list[TextWord], Floats] | None:
+        prompt, room = self._request(window, language).prompt, 2 * (self.decoding.max_previous + 1)
+        return spelt(self.model, encoding, prompt, words, self.tokenizer, language, room)

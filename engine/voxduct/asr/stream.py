@@ -11,7 +11,7 @@ updates and changes nothing but when the final text comes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -219,7 +219,8 @@ class AsrStream:
         return Job(JobKind.FINAL, lambda: self._recogniser.recognise(window), window.samples.size)
 
     def _final_window(self, end: int) -> Window:
-        return self._snapshot(end, self._options.final_tail_ms * SAMPLES_PER_MS)
+        window = self._snapshot(end, self._options.final_tail_ms * SAMPLES_PER_MS)
+        return replace(window, by_letters=self._options.letter_times)
 
     def _snapshot(self, end: int, tail: int) -> Window:
         start = self._window.start
