@@ -13,7 +13,7 @@ import pytest
 
 TOP = Path(__file__).parents[1]
 ENGINE = TOP / "engine" / "voxduct"
-CORES = ("audio", "errors", "events", "models", "dsp", "vad", "wire", "asr", "tts", "codec", "session")
+CORES = ("audio", "errors", "events", "models", "dsp", "silence", "vad", "wire", "asr", "tts", "codec", "session")
 READS_FILES = {Path("asr/tokenizer.py")}  # the tokenizers library reads its own file
 
 

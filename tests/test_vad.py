@@ -190,3 +190,19 @@ def test_stage_failed_job_is_reported_and_counts_as_silence() -> None:
     events = stage.fail(RuntimeError("out of memory"))
     assert events == [Failed("inference_failed", "voice activity detection failed: out of memory")]
     assert stage.position == 4 * FRAME
+
+
+def test_stage_silences_are_the_frames_below_the_release_and_those_too_quiet_to_start() -> None:
+    class Doubtful(FakeVad):
+        def probabilities(self, frames: Floats, state: object) -> Floats:
+            return np.array([0.9, 0.9, 0.1, 0.4, 0.9, 0.9, 0.9, 0.1, 0.1, 0.5], np.float32)
+
+    stage = VadStage(Doubtful(), VadOptions())
+    loud = np.full((10, FRAME), 0.1, np.float32)
+    loud[1] = 0.0
+    stage.feed(loud.reshape(-1))
+    job = stage.next_job()
+    assert job is not None
+    stage.receive(job.run())
+    frames = [(start // FRAME, end // FRAME) for start, end in stage.silences.between(0, 10 * FRAME)]
+    assert frames == [(1, 3), (7, 9)]

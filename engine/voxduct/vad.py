@@ -19,6 +19,7 @@ from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.errors import InferenceError, VoxductError
 from voxduct.events import Event, Failed, SpeechStarted, SpeechStopped
 from voxduct.models import Floats, Job, JobKind, VadModel
+from voxduct.silence import SilenceMap
 
 SAMPLES_PER_MS = SAMPLE_RATE // 1000
 MAX_JOB_SAMPLES = 10 * SAMPLE_RATE  # audio judged by one job at most
@@ -98,6 +99,8 @@ class SpeechDetector:
         self._start = 0  # of the open utterance, pre-roll included
         self._free_from = 0  # audio before this belongs to earlier utterances
         self._utterance = 0
+        self.silences = SilenceMap()
+        """The frames that were judged silent; whoever asks says what may be forgotten."""
         self.state = VadState.QUIET
         self.position = 0
         """Samples judged so far."""
@@ -118,6 +121,8 @@ class SpeechDetector:
         began = self.position
         self.position += self._frame
         self._recent.append(probability)
+        if level is Level.SILENCE:
+            self.silences.add(began, self.position)
         before, self.state = self.state, TRANSITIONS[self.state, level]
         if before is VadState.QUIET and self.state is VadState.STARTING:
             self._onset = began
@@ -233,6 +238,11 @@ class VadStage:
     def silent_since(self) -> int | None:
         """Where the open utterance ends if the silence that is on lasts; None while there is speech or no utterance."""
         return self._detector.silent_since
+
+    @property
+    def silences(self) -> SilenceMap:
+        """The frames that were judged silent; whoever asks says what may be forgotten."""
+        return self._detector.silences
 
     @property
     def done(self) -> bool:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -82,6 +84,26 @@ def test_buffer_any_hypotheses_committed_is_append_only(hypotheses: list[tuple[l
         heard = words(" ".join(letters))
         new = buffer.update(heard, limit * STEP)
         assert buffer.committed == (*before, *new)
-        assert [*new, *buffer.hypothesis] == heard
+        assert [one.tokens for one in (*new, *buffer.hypothesis)] == [one.tokens for one in heard]
         assert text(new) == text(expected[: len(new)])
-        assert all(word.word.end <= limit * STEP for word in new)
+        assert all(word.word.end <= limit * STEP for word in heard[: len(new)])
+        spans = [(one.word.start, one.word.end) for one in buffer.committed]
+        assert all(start <= end for start, end in spans)
+        assert all(before[1] <= after[0] for before, after in pairwise(spans))
+
+
+def test_buffer_words_never_start_before_the_last_committed_one_ends() -> None:
+    buffer = HypothesisBuffer(earliest=STEP // 2)
+    (first,) = buffer.finish(words("a"))
+    assert (first.word.start, first.word.end) == (STEP // 2, STEP)
+    (second, third) = buffer.finish(words("b c", STEP // 4))
+    assert (second.word.start, second.word.end) == (STEP, STEP + STEP // 4)
+    assert (third.word.start, third.word.end) == (STEP + STEP // 4, 2 * STEP + STEP // 4)
+    assert buffer.words_end == third.word.end
+
+
+def test_buffer_words_end_where_the_utterance_does() -> None:
+    buffer = HypothesisBuffer()
+    buffer.latest = STEP + 10
+    spans = [(one.word.start, one.word.end) for one in buffer.finish(words("a b c"))]
+    assert spans == [(0, STEP), (STEP, STEP + 10), (STEP + 10, STEP + 10)]

@@ -18,6 +18,7 @@ from voxduct.cli.listening import Algorithm, listen, with_decoding_options
 from voxduct.errors import ClientError
 from voxduct.events import FinalText
 from voxduct.session import Engine
+from voxduct.vad import VadOptions, VadStage
 
 CLIP = Path(__file__).parents[2] / "benchmarks" / "data" / "demo" / "demo-00.opus"
 SAID = [("alpha", "bravo", "charlie"), ("delta", "echo"), ("golf", "alpha", "golf")]
@@ -51,6 +52,22 @@ def test_listen_hears_each_utterance_in_its_place(algorithm: Algorithm, argument
     for one, words in zip(heard, SAID, strict=True):
         assert one.words[0].start == pytest.approx(start, abs=1_600)
         start += 6_400 * len(words) + 24_000
+
+
+@pytest.mark.parametrize("algorithm", [Algorithm.LIVE, Algorithm.CHUNKED])
+def test_listen_words_start_and_end_off_the_silences_of_the_vad(algorithm: Algorithm) -> None:
+    audio = np.concatenate([*blocks()])
+    stage = VadStage(FakeVad(), VadOptions())
+    stage.feed(audio)
+    while (job := stage.next_job()) is not None:
+        stage.receive(job.run())
+    silences = stage.silences.between(0, audio.size)
+    assert len(silences) == len(SAID) + 1
+    heard = listen(engine(), blocks(), algorithm)
+    words = [word for one in heard if isinstance(one, (FinalText, Segment)) for word in one.words]
+    assert [word.text for word in words] == [word for words in SAID for word in words]
+    assert not [word for word in words if any(start <= word.start < end for start, end in silences)]
+    assert not [word for word in words if any(start < word.end <= end for start, end in silences)]
 
 
 def test_decoding_options_one_language_is_given_and_several_are_allowed() -> None:

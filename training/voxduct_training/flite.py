@@ -1,4 +1,4 @@
-"""flite in this process: speech and the time every word ends, through libflite."""
+"""flite in this process: speech and the times every word begins and ends, through libflite."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]
 VOICES = ("slt", "rms", "awb", "kal16", "kal")
+BEFORE_FIRST_SEGMENT = b"daughter1.R:SylStructure.daughter1.daughter1.R:Segment.p.end"
 LAST_SEGMENT = b"daughtern.R:SylStructure.daughtern.daughtern.R:Segment.end"
 
 
@@ -62,8 +63,10 @@ class Flite:
         register.restype, register.argtypes = ctypes.c_void_p, [ctypes.c_char_p]
         return ctypes.c_void_p(register(None))
 
-    def speak(self, text: str, voice: str, pitch: float, stretch: float) -> tuple[Samples, int, list[float]]:
-        """Samples, their rate, and the second at which every whitespace-separated token ends."""
+    def speak(
+        self, text: str, voice: str, pitch: float, stretch: float
+    ) -> tuple[Samples, int, list[tuple[float, float]]]:
+        """Samples, their rate, and the seconds between which the phones of every token lie, pauses left out."""
         handle = self._voices[voice]
         features = ctypes.cast(handle, ctypes.POINTER(_Voice)).contents.features
         self._lib.feat_set_float(features, b"duration_stretch", stretch)
@@ -71,13 +74,16 @@ class Flite:
         utterance = self._lib.flite_synth_text(text.encode(), handle)
         wave = self._lib.utt_wave(utterance).contents
         samples = np.ctypeslib.as_array(wave.samples, (wave.num_samples,)).astype(np.float32) / 32768
-        rate, ends = wave.sample_rate, []
+        rate, spans = wave.sample_rate, []
         token = self._lib.relation_head(self._lib.utt_relation(utterance, b"Token"))
         while token:
-            ends.append(float(self._lib.flite_ffeature_float(token, LAST_SEGMENT)))
+            start, end = (
+                float(self._lib.flite_ffeature_float(token, path)) for path in (BEFORE_FIRST_SEGMENT, LAST_SEGMENT)
+            )
+            spans.append((start, end))
             token = self._lib.item_next(token)
         self._lib.delete_utterance(utterance)
-        return samples, rate, ends
+        return samples, rate, spans
 
 
 @cache

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from voxduct_training.augment import mu_law, with_noise, with_room, with_tilt
 from voxduct_training.corpus import DATA
-from voxduct_training.synthesiser import RATE, Voice, draw_voice
+from voxduct_training.synthesiser import RATE, Speech, Voice, draw_voice
 from voxduct_training.synthesiser import synthesise as speak
 from voxduct_training.texts import Sentence, sentences, split_of
 
@@ -45,8 +45,14 @@ class Row:
 
 def synthesise(row: Row) -> NDArray[np.float32]:
     """The samples of one row: speech with a quarter second of silence around it, through its acoustic path."""
+    return synthesise_timed(row)[0]
+
+
+def synthesise_timed(row: Row) -> tuple[NDArray[np.float32], Speech, int]:
+    """The samples of one row, the clean speech in it with its known times, and the sample at which that begins."""
     rng = np.random.default_rng(row.seed)
-    speech = speak(row.spoken, Voice.parse(row.voice)).samples
+    timed = speak(row.spoken, Voice.parse(row.voice))
+    speech = timed.samples
     lead, trail = (int(RATE * s) for s in rng.uniform(0.1, 0.4, 2))
     samples = np.concatenate([np.zeros(lead, np.float32), speech, np.zeros(trail, np.float32)])
     if row.room:
@@ -58,7 +64,7 @@ def synthesise(row: Row) -> NDArray[np.float32]:
         samples = with_noise(samples, float(row.snr), rng)
     if rng.random() < 0.04:
         samples = mu_law(samples)
-    return np.clip(samples, -1, 1).astype(np.float32)
+    return np.clip(samples, -1, 1).astype(np.float32), timed, lead
 
 
 def draw_rows(data: Path, count: int, part: str, seed: int) -> list[Row]:

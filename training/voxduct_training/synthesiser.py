@@ -77,6 +77,13 @@ class Speech:
 
     samples: Samples
     cuts: tuple[tuple[int, int], ...]
+    starts: tuple[tuple[int, int], ...] = ()
+    """(words before, sample at which the next one begins, after any pause); not of words that nobody knows it of."""
+
+
+_Known = list[tuple[int, float]]
+_Spoken = tuple[Samples, int, _Known, _Known]
+"""Samples, their rate, and as in `Speech`, in seconds: the cuts and the starts."""
 
 
 def draw_voice(rng: random.Random, *, held_out: bool, weights: tuple[float, float, float] = MIXTURE) -> Voice:
@@ -101,44 +108,49 @@ def _draw(engine: str, rng: random.Random) -> Voice:
 
 def synthesise(text: str, voice: Voice) -> Speech:
     """`text` (lower case, commas allowed) spoken by `voice`, peak .6, with the silence around it trimmed."""
-    samples, rate, ends = _SPEAKERS[voice.engine](text, voice)
+    samples, rate, ends, begins = _SPEAKERS[voice.engine](text, voice)
     resampled = soxr.resample(samples, rate * voice.warp / 100, RATE, quality="MQ") if len(samples) else samples
     scale = RATE / (rate * voice.warp / 100) * rate
-    cuts = [(count, int(end * scale)) for count, end in ends]
-    return _trimmed(resampled.astype(np.float32), cuts)
+    cuts, starts = ([(count, int(at * scale)) for count, at in known] for known in (ends, begins))
+    return _trimmed(resampled.astype(np.float32), cuts, starts)
 
 
-def _trimmed(samples: Samples, cuts: list[tuple[int, int]]) -> Speech:
+def _trimmed(samples: Samples, cuts: list[tuple[int, int]], starts: list[tuple[int, int]]) -> Speech:
     loud = np.flatnonzero(np.abs(samples) > 0.01 * max(float(np.abs(samples).max(initial=0.0)), 1e-4))
     if len(loud) < 800:
         return Speech(np.zeros(0, np.float32), ())
     start, stop = max(0, int(loud[0]) - 480), min(len(samples), int(loud[-1]) + 960)
     kept = samples[start:stop]
     kept = kept * (0.6 / np.abs(kept).max())
-    return Speech(kept, tuple((n, at - start) for n, at in cuts if 0 < at - start < stop - start))
+    return Speech(
+        kept,
+        tuple((n, at - start) for n, at in cuts if 0 < at - start < stop - start),
+        tuple((n, max(at - start, 0)) for n, at in starts if at < stop),
+    )
 
 
-def _speak_espeak(text: str, voice: Voice) -> tuple[Samples, int, list[tuple[int, float]]]:
+def _speak_espeak(text: str, voice: Voice) -> _Spoken:
     accent, plus, variant = voice.name.partition("+")
     name = ESPEAK_NAMES.get(accent, accent) + plus + variant
     samples, starts = espeak().speak(text, name, voice.pitch, voice.pace * voice.warp // 100, 50)
-    cuts = [(len(text[:position].split()), start) for position, start in starts if position > 0]
-    return samples, espeak().rate, cuts
+    known = [(len(text[:position].split()), start) for position, start in starts]
+    return samples, espeak().rate, [cut for cut in known if cut[0] > 0], known
 
 
-def _speak_flite(text: str, voice: Voice) -> tuple[Samples, int, list[tuple[int, float]]]:
-    samples, rate, ends = flite().speak(text, voice.name, voice.pitch, voice.pace / 100)
-    return samples, rate, list(enumerate(ends, start=1))[:-1]
+def _speak_flite(text: str, voice: Voice) -> _Spoken:
+    samples, rate, spans = flite().speak(text, voice.name, voice.pitch, voice.pace / 100)
+    ends = [end for _, end in spans]
+    return samples, rate, list(enumerate(ends, start=1))[:-1], [(n, start) for n, (start, _) in enumerate(spans)]
 
 
-def _speak_festival(text: str, voice: Voice) -> tuple[Samples, int, list[tuple[int, float]]]:
+def _speak_festival(text: str, voice: Voice) -> _Spoken:
     with tempfile.TemporaryDirectory() as folder:
         wave = Path(folder) / "speech.wav"
         setting = f"(begin (voice_{voice.name}) (Parameter.set 'Duration_Stretch {voice.pace / 100:.2f}))"
         command = ["text2wave", "-eval", setting, "-o", str(wave)]
         subprocess.run(command, input=text.encode(), check=True, capture_output=True)
         samples, rate = soundfile.read(wave, dtype="float32")
-    return samples, int(rate), []
+    return samples, int(rate), [], []
 
 
 _SPEAKERS = {"espeak": _speak_espeak, "flite": _speak_flite, "festival": _speak_festival}

@@ -44,8 +44,13 @@ def whisper_config(model: Recognizer) -> WhisperConfig:
         suppress_tokens=None,
         architectures=["WhisperForConditionalGeneration"],
         ctc_vocabulary=["<blank>", *CHARACTERS],
-        # windows: few training utterances were longer than 6 s; all of it measured, see docs/streaming.md
-        streaming={"delay_ms": 800, "keep_window_s": 2.0, "max_window_s": 3.0, "policy": "align_att"},
+        streaming={
+            "delay_ms": 800,
+            "keep_window_s": 2.0,
+            "max_window_s": 3.0,  # few training utterances were longer than 6 s; measured, see docs/streaming.md
+            "policy": "align_att",
+            "timing_heads": [2, 3],  # the first layer's look at the end of the word before: docs/word-times.md
+        },
         dropout=0.0,
         tie_word_embeddings=True,
     )

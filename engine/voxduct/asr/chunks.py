@@ -22,6 +22,7 @@ from voxduct.asr.rules import text_rules
 from voxduct.asr.segments import Segment, Slice, slice_words
 from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.events import Word
+from voxduct.silence import Silences
 
 Span = tuple[int, int]
 """Where an utterance starts and where it ends."""
@@ -35,6 +36,8 @@ class Chunk:
     """From the start of the first to the end of the last, shape [n]."""
     spans: tuple[Span, ...]
     """Positions in the recording."""
+    silences: Silences = ()
+    """Positions between which the VAD found silence."""
 
     @property
     def start(self) -> int:
@@ -108,7 +111,16 @@ def _request(recogniser: Recogniser, chunk: Chunk, language: SpokenLanguage) -> 
 def _segments(recogniser: Recogniser, chunk: Chunk, attempt: Attempt, language: SpokenLanguage) -> Iterator[Segment]:
     decoded, frame = attempt.decoded, recogniser.model.frame_samples
     whole = [Slice(0, decoded.tokens, 0, 0)]
-    (timed,) = slice_words(recogniser.tokenizer, decoded, whole, chunk.samples, frame, language.code)
+    (timed,) = slice_words(
+        recogniser.tokenizer,
+        decoded,
+        whole,
+        chunk.samples,
+        frame,
+        language.code,
+        silences=tuple((start - chunk.start, end - chunk.start) for start, end in chunk.silences),
+        heads=recogniser.options.timing_heads,
+    )
     words = [replace(word, start=word.start + chunk.start, end=word.end + chunk.start) for word in timed]
     for (start, end), said in zip(chunk.spans, share_out(words, chunk.spans), strict=True):
         if said:

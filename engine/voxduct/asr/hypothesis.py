@@ -8,7 +8,7 @@ words are never changed or taken back.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from voxduct.events import Word
 
@@ -24,7 +24,12 @@ class HeardWord:
 class HypothesisBuffer:
     """Committed words, and the last hypothesis of what follows them."""
 
-    def __init__(self) -> None:
+    def __init__(self, earliest: int = 0) -> None:
+        """`earliest` is where the first word may start."""
+        self.words_end = earliest
+        """Where the last committed word ends; the next one starts no sooner."""
+        self.latest: int | None = None
+        """Where words must end, once that is known."""
         self._committed: list[HeardWord] = []
         self._hypothesis: tuple[HeardWord, ...] = ()
 
@@ -65,9 +70,18 @@ class HypothesisBuffer:
         return self._commit(heard, len(heard))
 
     def _commit(self, heard: Sequence[HeardWord], count: int) -> list[HeardWord]:
-        self._committed += heard[:count]
+        committed = [self._in_order(one) for one in heard[:count]]
+        self._committed += committed
         self._hypothesis = tuple(heard[count:])
-        return list(heard[:count])
+        return committed
+
+    def _in_order(self, heard: HeardWord) -> HeardWord:
+        """With times that follow those of the words before, whatever pass they come from."""
+        word, earliest = heard.word, self.words_end
+        end = word.end if self.latest is None else min(word.end, self.latest)
+        self.words_end = max(end, earliest)
+        start = min(max(word.start, earliest), self.words_end)
+        return replace(heard, word=replace(word, start=start, end=self.words_end))
 
 
 def _key(heard: HeardWord) -> str:

@@ -114,7 +114,8 @@ class _Listener:
         self._remember([token for one in slices for token in one.tokens], attempt.temperature)
         frame = self._recogniser.model.frame_samples
         done = samples.size if seek is None else min(seek * STEP, samples.size)
-        words = slice_words(tokenizer, decoded, slices, samples[:done], frame, language.code)
+        heads = self._recogniser.options.timing_heads
+        words = slice_words(tokenizer, decoded, slices, samples[:done], frame, language.code, heads=heads)
         segments = [
             Segment(
                 min(one.start * STEP, samples.size),

@@ -91,6 +91,10 @@ class AsrOptions:
     """A window whose loudest 20 ms are quieter than this (RMS, dB of full scale) holds no words."""
     coalesce: bool = True
     """When updates fall behind, go straight to the newest; False computes every one (files and tests)."""
+    timing_heads: tuple[int, ...] = ()
+    """Of the attention that the model gives, the heads that tell word times best; empty: all."""
+    letter_times: bool = False
+    """Whether final passes take word times from single letters, for one decoder call more (see `asr.letters`)."""
     speculate_ms: int = 150
     """Silence after which a live utterance's final pass begins, should it have ended there; 0 awaits the decision."""
 

@@ -12,15 +12,17 @@ from voxduct.asr.decoding import Decoded, Request, StopReason, compression_ratio
 from voxduct.asr.fallback import search
 from voxduct.asr.hypothesis import HeardWord
 from voxduct.asr.language import SpokenLanguage, detect_language
+from voxduct.asr.letters import spelt
 from voxduct.asr.options import AsrOptions, DecodingOptions, StreamingPolicy
 from voxduct.asr.prompt import build_prompt
 from voxduct.asr.rules import text_rules
-from voxduct.asr.tokenizer import Tokenizer
+from voxduct.asr.tokenizer import TextWord, Tokenizer
 from voxduct.asr.words import word_spans
 from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.dsp import LogMel
 from voxduct.events import Word
-from voxduct.models import WhisperModel
+from voxduct.models import Floats, WhisperModel
+from voxduct.silence import Silences
 
 LEVEL_FRAME = SAMPLE_RATE // 50  # samples over which loudness is measured: 20 ms
 
@@ -38,6 +40,12 @@ class Window:
     language: str | None
     tail: int
     """Samples of silence to add at the end."""
+    silences: Silences = ()
+    """Positions between which the VAD found silence: no word starts or ends there."""
+    after: int = 0
+    """Where the last committed word ends: no other word starts before."""
+    by_letters: bool = False
+    """Whether words are timed letter by letter."""
 
 
 class Doubt(StrEnum):
@@ -96,7 +104,7 @@ class Recogniser:
         doubt = self._doubt(decoded, len(window.forced))
         if doubt in (Doubt.UNLIKELY, Doubt.REPETITIVE):
             return Heard((), language.code, doubt, language.probability)
-        words = self._words(decoded, window, language.code)
+        words = self._words(decoded, encoding, window, language.code)
         return Heard(words, language.code, doubt, language.probability, self._stable(decoded, window, language.code))
 
     def language_of(self, encoding: object, given: str | None) -> SpokenLanguage:
@@ -139,20 +147,32 @@ class Recogniser:
             case StopReason.END:
                 return None
 
-    def _words(self, decoded: Decoded, window: Window, language: str) -> tuple[HeardWord, ...]:
+    def _words(self, decoded: Decoded, encoding: object, window: Window, language: str) -> tuple[HeardWord, ...]:
         words = self.tokenizer.words(decoded.tokens, language)
-        # Smoothing each head moves words by a frame between passes, and nothing yet keeps a committed word's end
-        # before the next one's start.
-        frame = self.model.frame_samples
-        spans = word_spans(words, decoded.attention, window.samples, frame, each_head=False)
+        timed = self._spelt(words, encoding, window, language) if window.by_letters else None
+        new = [word for word in words if word.first >= len(window.forced)]
+        spans = word_spans(
+            *(timed or (words, decoded.attention)),
+            window.samples,
+            self.model.frame_samples,
+            silences=[(start - window.start, end - window.start) for start, end in window.silences],
+            heads=self.options.timing_heads,
+            known=len(words) - len(new),
+            earliest=max(window.after - window.start, 0),
+        )
         heard = []
-        for text, (start, end) in zip(words, spans, strict=True):
-            if text.first >= len(window.forced):
-                logprobs = decoded.logprobs[text.first : text.first + len(text.tokens)]
-                probability = float(np.exp(np.mean(logprobs)))
-                word = Word(text.text, window.start + start, window.start + end, probability)
-                heard.append(HeardWord(word, text.tokens))
+        for text, (start, end) in zip(new, spans, strict=True):
+            logprobs = decoded.logprobs[text.first : text.first + len(text.tokens)]
+            probability = float(np.exp(np.mean(logprobs)))
+            word = Word(text.text, window.start + start, window.start + end, probability)
+            heard.append(HeardWord(word, text.tokens))
         return tuple(heard)
+
+    def _spelt(
+        self, words: list[TextWord], encoding: object, window: Window, language: str
+    ) -> tuple[list[TextWord], Floats] | None:
+        prompt, room = self._request(window, language).prompt, 2 * (self.decoding.max_previous + 1)
+        return spelt(self.model, encoding, prompt, words, self.tokenizer, language, room)
 
     def _stable(self, decoded: Decoded, window: Window, language: str) -> int | None:
         """How many of the new words AlignAtt would commit."""

@@ -17,6 +17,7 @@ from voxduct.asr.tokenizer import TextWord, Tokenizer
 from voxduct.asr.words import word_spans
 from voxduct.audio import Samples
 from voxduct.events import Word
+from voxduct.silence import Silences
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +94,14 @@ def slice_words(
     samples: Samples,
     frame_samples: int,
     language: str | None,
+    *,
+    silences: Silences = (),
+    heads: Sequence[int] = (),
 ) -> list[tuple[Word, ...]]:
-    """The words of each slice, in samples since the start of the window `samples`, shape [n]."""
+    """The words of each slice, in samples since the start of the window `samples`, shape [n].
+
+    `silences` count from there too; `heads` as in `word_spans`.
+    """
     text = [i for i, token in enumerate(decoded.tokens) if not tokenizer.is_timestamp(token)]
     attention = decoded.attention
     if attention is not None:
@@ -102,7 +109,7 @@ def slice_words(
         attention = attention[:, rows]
     grouped = [list(_words(tokenizer, one, text, language)) for one in slices]
     flat = [word for words in grouped for word in words]
-    spans = iter(word_spans(flat, attention, samples, frame_samples))
+    spans = iter(word_spans(flat, attention, samples, frame_samples, silences=silences, heads=heads))
     logprobs = np.array([decoded.logprobs[i] for i in text])
     return [tuple(_timed(word, next(spans), logprobs) for word in words) for words in grouped]
 

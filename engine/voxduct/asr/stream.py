@@ -11,7 +11,7 @@ updates and changes nothing but when the final text comes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.errors import InferenceError, VoxductError
 from voxduct.events import CommittedText, Event, Failed, FinalText, PartialText
 from voxduct.models import Job, JobKind
+from voxduct.silence import Silences
 
 __all__ = ["AsrOptions", "AsrStream", "Recogniser"]
 
@@ -47,15 +48,21 @@ class AsrStream:
     """
 
     def __init__(
-        self, recogniser: Recogniser, utterance: int, start: int, counts: SpeculationCounts | None = None
+        self,
+        recogniser: Recogniser,
+        utterance: int,
+        start: int,
+        counts: SpeculationCounts | None = None,
+        after: int = 0,
     ) -> None:
+        """`after` is where the last word of the utterance before ends; none of this one starts sooner."""
         self._recogniser = recogniser
         self._options = recogniser.options
         self._utterance = utterance
         self._start = start
         self._window = UtteranceAudio(start)
         self._due = start + self._options.first_update_ms * SAMPLES_PER_MS
-        self._buffer = HypothesisBuffer()
+        self._buffer = HypothesisBuffer(max(start, after))
         self._heard_until = start  # how far the newest hypothesis reaches
         self._partial = ""
         self._language = self._options.language
@@ -67,10 +74,15 @@ class AsrStream:
         self.done = False
         """The final text was said."""
 
-    def feed(self, samples: Samples) -> None:
-        """The utterance's next samples, shape [n]; what comes after `end` is ignored."""
+    @property
+    def words_end(self) -> int:
+        """Where its last committed word ends; before there is one, where the first may start."""
+        return self._buffer.words_end
+
+    def feed(self, samples: Samples, silences: Silences = ()) -> None:
+        """The utterance's next samples, shape [n], and where they are silent; what comes after `end` is ignored."""
         if not self.done and self._end is None:
-            self._window.append(samples)
+            self._window.append(samples, silences)
 
     def suppose_end(self, position: int | None) -> None:
         """The utterance may have ended at `position`; None: it goes on."""
@@ -103,6 +115,7 @@ class AsrStream:
         if self.done or self._end is not None:
             return []
         self._end = self._within(position)
+        self._buffer.latest = self._end
         if self._speculation is None or not self._confirmed(self._speculation, self._end):
             self._drop_speculation()
             return []
@@ -206,12 +219,16 @@ class AsrStream:
         return Job(JobKind.FINAL, lambda: self._recogniser.recognise(window), window.samples.size)
 
     def _final_window(self, end: int) -> Window:
-        return self._snapshot(end, self._options.final_tail_ms * SAMPLES_PER_MS)
+        window = self._snapshot(end, self._options.final_tail_ms * SAMPLES_PER_MS)
+        return replace(window, by_letters=self._options.letter_times)
 
     def _snapshot(self, end: int, tail: int) -> Window:
         start = self._window.start
         forced = [t for heard in self._buffer.committed if heard.word.start >= start for t in heard.tokens]
-        return Window(self._window.until(end), start, tuple(forced), self._language, tail)
+        silences = self._window.silences_until(end)
+        return Window(
+            self._window.until(end), start, tuple(forced), self._language, tail, silences, self._buffer.words_end
+        )
 
     def _already_heard(self, end: int) -> bool:
         """Whether the last update heard the whole utterance and nothing but silence after it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from voxduct.audio import Samples
+from voxduct.silence import SilenceMap, Silences
 
 
 class UtteranceAudio:
@@ -12,11 +13,14 @@ class UtteranceAudio:
 
     def __init__(self, start: int) -> None:
         self._chunks: list[Samples] = []
+        self._silences = SilenceMap()
         self.start = start
         self.end = start
 
-    def append(self, samples: Samples) -> None:
-        """Adds samples after `end`."""
+    def append(self, samples: Samples, silences: Silences = ()) -> None:
+        """Adds samples after `end`, and the positions between which they are silent."""
+        for start, end in silences:
+            self._silences.add(start, end)
         if samples.size:
             self._chunks.append(samples)
             self.end += samples.size
@@ -27,8 +31,13 @@ class UtteranceAudio:
         self._chunks = [whole]
         return whole[: position - self.start]
 
+    def silences_until(self, position: int) -> Silences:
+        """What is silent of [start, position)."""
+        return self._silences.between(self.start, position)
+
     def forget_before(self, position: int) -> None:
         """Drops samples before `position`."""
         rest = self.until(self.end)[position - self.start :]
         self._chunks = [rest.copy()]
+        self._silences.forget_before(position)
         self.start = position

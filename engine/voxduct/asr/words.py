@@ -1,8 +1,8 @@
-"""When each word was said: dynamic time warping over the decoder's cross-attention, as openai/whisper does it.
+"""When each word was said: from cross-attention (see `alignment`), kept in order, in the window and out of silence.
 
-The attention of each alignment head is normalised over tokens and smoothed over time; their mean is warped so that
-token by token time only goes forward. Word edges are then drawn in over silence. An export without attention
-gets times in proportion to the words' lengths.
+Word edges are drawn in over frames without sound, then off the silences that the VAD found: where the two disagree,
+the VAD is right. An export without attention gets times in proportion to the words' lengths. docs/word-times.md tells
+what was measured.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
+from voxduct.asr.alignment import timing_heads, token_frames
+from voxduct.asr.speech_time import SpeechTime
 from voxduct.asr.tokenizer import TextWord
 from voxduct.audio import Samples
 from voxduct.models import Floats
 
-MEDIAN_WIDTH = 7  # frames
-QUIET_RATIO = 0.1  # a frame with less than this part of the window's loud RMS is silence
-Ints = npt.NDArray[np.int64]
+QUIET_RATIO = 0.05  # a frame with less than this part of the window's loud RMS has no sound
+_Span = tuple[int, int]
 
 
 def word_spans(
@@ -28,92 +28,49 @@ def word_spans(
     samples: Samples,
     frame_samples: int,
     *,
-    each_head: bool = True,
-) -> list[tuple[int, int]]:
-    """Start and end of each word in samples of the window: monotone, at least one sample long where there is room.
+    silences: Sequence[_Span] = (),
+    heads: Sequence[int] = (),
+    known: int = 0,
+    earliest: int = 0,
+) -> list[_Span]:
+    """Start and end of each word in samples of the window.
+
+    They are in order and do not overlap, lie within the window, start and end outside `silences`, and are at least a
+    frame long where there is room.
 
     Args:
         words: the window's words; their `first` counts tokens of the window's text.
         attention: shape [heads, tokens + 1, frames], or None.
         samples: the window, shape [n].
         frame_samples: samples of one frame of `attention`.
-        each_head: as in `token_frames`.
+        silences: what the VAD found silent, in samples of the window, in order.
+        heads: those of `attention` that tell times best; empty where nobody knows.
+        known: so many words at the beginning have their times already and get none.
+        earliest: where the first of the others may start.
     """
-    if not words:
+    timed = words[known:]
+    if not timed:
         return []
     if attention is None or attention.shape[1] <= words[-1].first or attention.shape[2] < 2:
-        return _clamp(_proportional(words, samples.size), samples.size)
-    starts = token_frames(attention, each_head=each_head) * frame_samples
-    ends = [int(starts[min(word.first + len(word.tokens), len(starts) - 1)]) for word in words]
-    if ends[-1] <= starts[words[-1].first]:
-        ends[-1] = samples.size
-    spans = [(int(starts[word.first]), end) for word, end in zip(words, ends, strict=True)]
-    return _clamp(_draw_in(spans, samples, frame_samples), samples.size)
+        spans = _proportional(words, samples.size)
+    else:
+        starts = token_frames(timing_heads(attention, heads)) * frame_samples
+        ends = [int(starts[min(word.first + len(word.tokens), len(starts) - 1)]) for word in words]
+        if ends[-1] <= starts[words[-1].first]:
+            ends[-1] = samples.size
+        spans = [(int(starts[word.first]), end) for word, end in zip(words, ends, strict=True)]
+        spans = _draw_in(spans, samples, frame_samples)
+    return _in_order(spans[known:], SpeechTime(silences, samples.size), earliest, frame_samples)
 
 
-def token_frames(attention: Floats, *, each_head: bool = True) -> Ints:
-    """Attention of shape [heads, tokens, frames] to the frame at which each token begins, shape [tokens].
-
-    `each_head`, as in openai/whisper and transformers, smooths every head before their mean is taken; False smooths
-    the mean alone, for less work and nearly the same times.
-    """
-    weights = attention.astype(np.float64)
-    weights = weights / np.maximum(weights.sum(axis=2, keepdims=True), 1e-9)
-    spread = np.maximum(weights.std(axis=1, keepdims=True), 1e-9)
-    scores = (weights - weights.mean(axis=1, keepdims=True)) / spread
-    if not each_head:
-        scores = scores.mean(axis=0, keepdims=True)
-    return warp(-median_filter(scores, MEDIAN_WIDTH).mean(axis=0))
-
-
-def median_filter(rows: npt.NDArray[np.float64], width: int) -> npt.NDArray[np.float64]:
-    """Running median of odd `width` along the last axis, edges reflected; shape kept."""
-    reach = min(width // 2, rows.shape[-1] - 1)
-    padded = np.pad(rows, [*[(0, 0)] * (rows.ndim - 1), (reach, reach)], mode="reflect")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=-1)
-    filtered: npt.NDArray[np.float64] = np.partition(windows, reach, axis=-1)[..., reach]
-    return filtered
-
-
-def warp(costs: npt.NDArray[np.float64]) -> Ints:
-    """The cheapest monotone path through costs of shape [tokens, frames]: the first frame of each token."""
-    total = _accumulate(costs)
-    token, frame = costs.shape[0] - 1, costs.shape[1] - 1
-    first = np.zeros(costs.shape[0], np.int64)
-    while token > 0:
-        first[token] = frame
-        diagonal, up, left = total[token, frame], total[token, frame + 1], total[token + 1, frame]
-        if diagonal <= up and diagonal <= left:
-            token, frame = token - 1, frame - 1
-        elif up <= left:
-            token -= 1
-        else:
-            frame -= 1
-    return first
-
-
-def _accumulate(costs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Cheapest path to each cell, with a border of infinities; shape [tokens + 1, frames + 1].
-
-    Row by row: c[j] = x[j] + min(m[j], c[j-1]) is a running minimum of m[j] - S[j-1], S being the row's prefix sums.
-    """
-    total = np.full((costs.shape[0] + 1, costs.shape[1] + 1), np.inf)
-    total[0, 0] = 0.0
-    for i, row in enumerate(costs):
-        entry = np.minimum(total[i, :-1], total[i, 1:])
-        sums = np.cumsum(row)
-        total[i + 1, 1:] = sums + np.minimum.accumulate(entry - (sums - row))
-    return total
-
-
-def _proportional(words: Sequence[TextWord], size: int) -> list[tuple[int, int]]:
+def _proportional(words: Sequence[TextWord], size: int) -> list[_Span]:
     edges = np.cumsum([0, *(len(word.text) + 1 for word in words)])
     places = [int(edge) for edge in edges * size // edges[-1]]
     return list(pairwise(places))
 
 
-def _draw_in(spans: list[tuple[int, int]], samples: Samples, frame: int) -> list[tuple[int, int]]:
-    """Moves starts forward and ends back over silent frames; a wholly silent word is left alone."""
+def _draw_in(spans: list[_Span], samples: Samples, frame: int) -> list[_Span]:
+    """Moves starts forward and ends back over frames without sound; a word without any is left alone."""
     count = samples.size // frame
     if count == 0:
         return spans
@@ -129,12 +86,15 @@ def _draw_in(spans: list[tuple[int, int]], samples: Samples, frame: int) -> list
     return drawn
 
 
-def _clamp(spans: list[tuple[int, int]], size: int) -> list[tuple[int, int]]:
-    """Makes spans monotone, not overlapping, and within the window."""
-    clamped = []
-    before = 0
-    for start, end in spans:
-        start = min(max(start, before), max(size - 1, 0))
-        before = min(max(end, start + 1), size)
-        clamped.append((start, before))
-    return clamped
+def _in_order(spans: list[_Span], time: SpeechTime, earliest: int, wanted: int) -> list[_Span]:
+    """Puts spans one after the other on the clock of speech; each gets `wanted` samples, or its share of the room."""
+    before = time.moment(earliest)
+    shortest = min(wanted, max(time.length - before, 0) // len(spans))
+    placed = []
+    for after, (start, end) in zip(reversed(range(len(spans))), spans, strict=True):
+        latest = time.length - shortest * after
+        begin = min(max(time.moment(start), before), latest - shortest)
+        before = min(max(time.moment(end), begin + shortest), latest)
+        first = max(time.start(begin), earliest)
+        placed.append((first, max(time.end(before), first)))
+    return placed

@@ -17,7 +17,6 @@ from voxduct.audio import Samples
 from voxduct.cli.arguments import positive_int
 from voxduct.errors import ClientError
 from voxduct.events import Event, SpeechStarted, SpeechStopped
-from voxduct.models import VadModel
 from voxduct.offline import hear
 from voxduct.session import Engine
 from voxduct.vad import VadOptions, VadStage
@@ -98,20 +97,23 @@ def _chunked(engine: Engine, blocks: Iterator[Samples]) -> Iterator[Segment]:
     """Utterances share windows only where a window costs 30 s whatever it holds."""
     options = ChunkOptions(max_s=0.0) if engine.recogniser.model.dynamic else ChunkOptions()
     reel = Reel(blocks)
-    groups = gather_spans(_spans(engine.vad, reel), options)
-    yield from transcribe_chunks(engine.recogniser, _chunks(reel, groups), options)
+    stage = VadStage(engine.vad, VadOptions())
+    groups = gather_spans(_spans(stage, reel), options)
+    yield from transcribe_chunks(engine.recogniser, _chunks(stage, reel, groups), options)
 
 
-def _chunks(reel: Reel, groups: Iterable[tuple[Span, ...]]) -> Iterator[Chunk]:
+def _chunks(stage: VadStage, reel: Reel, groups: Iterable[tuple[Span, ...]]) -> Iterator[Chunk]:
     for spans in groups:
         samples = reel.read(spans[0][0], spans[-1][1])
-        reel.forget_before(spans[0][0])  # the next utterance may begin before this one's end
-        yield Chunk(samples, spans)
+        silences = stage.silences.between(spans[0][0], spans[-1][1])
+        for remembered in (reel, stage.silences):
+            remembered.forget_before(spans[0][0])  # the next utterance may begin before this one's end
+        yield Chunk(samples, spans, silences)
 
 
-def _spans(model: VadModel, reel: Reel) -> Iterator[Span]:
+def _spans(stage: VadStage, reel: Reel) -> Iterator[Span]:
     """Where each utterance of a recording starts and ends."""
-    stage, start = VadStage(model, VadOptions()), 0
+    start = 0
     for event in _judged(stage, reel):
         match event:
             case SpeechStarted():

@@ -131,7 +131,9 @@ def _following(folder: Path) -> AsrOptions:
     """How an utterance is followed: `streaming` in config.json, where the model says, over our defaults."""
     told = read_json(folder / "config.json").get("streaming") or {}
     try:
-        options = replace(AsrOptions(), **{name: float(told[name]) for name in WINDOWS if name in told})  # type: ignore[arg-type]
+        windows = {name: float(told[name]) for name in WINDOWS if name in told}
+        heads = tuple(int(head) for head in told.get("timing_heads", ()))
+        options = replace(AsrOptions(), timing_heads=heads, **windows)  # type: ignore[arg-type]
         options = replace(options, policy=StreamingPolicy(told.get("policy", options.policy)))
         return options.with_delay(int(told["delay_ms"])) if "delay_ms" in told else options
     except (TypeError, ValueError) as error:

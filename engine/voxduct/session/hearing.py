@@ -67,6 +67,7 @@ class Hearing:
         self._streams: list[AsrStream] = []
         self._open: AsrStream | None = None
         self._fed = 0  # where the open stream's audio ends
+        self._words_end = 0  # before it all words of earlier utterances end
         self._out: dict[Job, _Stage] = {}
         self.speculations = SpeculationCounts()
         """What became of final passes that began before the end of their utterance was decided."""
@@ -183,7 +184,9 @@ class Hearing:
             self._follow(said, events)
             self._feed_open(self._vad.position)
             self._suppose_end()
-            self._history.forget_before(min(self._vad.position, self._history.end) - REMEMBERED_SAMPLES)
+            forgotten = min(self._vad.position, self._history.end) - REMEMBERED_SAMPLES
+            self._history.forget_before(forgotten)
+            self._vad.silences.forget_before(forgotten)
         else:
             events.extend(said)
         return events
@@ -194,19 +197,21 @@ class Hearing:
             events.append(event)
             match event:
                 case SpeechStarted(utterance, start):
-                    self._open = AsrStream(self._recogniser, utterance, start, self.speculations)
+                    self._open = AsrStream(self._recogniser, utterance, start, self.speculations, self._words_end)
                     self._streams.append(self._open)
                     self._fed = start
                 case SpeechStopped(_, end, decided) if self._open is not None:
                     self._feed_open(min(decided, self._history.end))
                     events.extend(self._open.end(end))
+                    self._words_end = max(end, self._open.words_end)
                     self._open = None
                 case _:
                     pass
 
     def _feed_open(self, position: int) -> None:
         if self._open is not None and position > self._fed:
-            self._open.feed(self._history.between(self._fed, position))
+            silences = self._vad.silences.between(self._fed, position)
+            self._open.feed(self._history.between(self._fed, position), silences)
             self._fed = position
 
     def _suppose_end(self) -> None:
