@@ -7,13 +7,14 @@ goes from run to run as OrtValues, without copies. One instance serves all strea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import onnxruntime as ort
 
+from voxduct.asr.gate import GateOptions
 from voxduct.asr.options import AsrOptions, DecodingOptions
 from voxduct.asr.recogniser import Recogniser
 from voxduct.asr.tokenizer import Tokenizer
@@ -209,6 +210,8 @@ class OnnxWhisper:
 
 WINDOWS = ("max_window_s", "keep_window_s")  # of `AsrOptions`, that a model's `streaming` may set
 
+GATE = ", ".join(field.name for field in fields(GateOptions))  # that a model's `gate` may set
+
 
 def load_recogniser(
     folder: Path,
@@ -219,7 +222,7 @@ def load_recogniser(
     """A recogniser from a folder in Hugging Face's layout, its decoding rules read from there; raises ModelError."""
     tokenizer = Tokenizer.load(folder / "tokenizer.json", multilingual=is_multilingual(folder))
     model = OnnxWhisper(folder, ort_options, precision)
-    return Recogniser(model, tokenizer, asr_options or _following(folder), _decoding(folder))
+    return Recogniser(model, tokenizer, asr_options or _following(folder), _decoding(folder), _gate(folder))
 
 
 def _following(folder: Path) -> AsrOptions:
@@ -229,6 +232,15 @@ def _following(folder: Path) -> AsrOptions:
         return replace(AsrOptions(), **{name: float(told[name]) for name in WINDOWS if name in told})  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
         raise ModelError(f"{folder / 'config.json'}: `streaming` must hold seconds, not {told!r}") from error
+
+
+def _gate(folder: Path) -> GateOptions:
+    """When a text is not believed: `gate` in config.json, where the model says, over our defaults."""
+    told = read_json(folder / "config.json").get("gate") or {}
+    try:
+        return replace(GateOptions(), **{name: float(value) for name, value in told.items()})
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ModelError(f"{folder / 'config.json'}: `gate` must hold numbers for {GATE}, not {told!r}") from error
 
 
 def _decoding(folder: Path) -> DecodingOptions:
