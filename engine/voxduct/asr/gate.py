@@ -74,7 +74,7 @@ class GateOptions:
     max_jumps: float = 0.2
     """Share of the steps at which it may jump back, in a doubtful text."""
     min_focus: float = 0.0
-    """Mean over the new tokens of attention's greatest weight, below which it is everywhere. Depends on the model."""
+    """Mean over the window's tokens of attention's greatest weight, below which it is everywhere. Up to the model."""
     doubtful_focus: float = 0.0
     """The same, in a doubtful text."""
 
@@ -113,10 +113,10 @@ class Evidence:
 
     @property
     def attention(self) -> Floats | None:
-        """Of the new tokens, mean over heads, each row summing to one; shape [new tokens, frames] or None."""
+        """Of the window's tokens, mean over heads, each row summing to one; shape [tokens, frames] or None."""
         if self.decoded.attention is None:
             return None
-        rows: Floats = self.decoded.attention.mean(axis=0)[self.first : len(self.decoded.tokens)]
+        rows: Floats = self.decoded.attention.mean(axis=0)[: len(self.decoded.tokens)]
         return rows / np.maximum(rows.sum(axis=1, keepdims=True), 1e-9)
 
 
@@ -177,16 +177,17 @@ def is_loop(evidence: Evidence) -> bool:
 def is_inattentive(evidence: Evidence) -> bool:
     """Attention lay in silence or everywhere; or, in a doubtful text, it was stuck, jumped back or wandered."""
     attention, gate = evidence.attention, evidence.gate
-    if attention is None or not attention.size:
+    if attention is None or len(attention) <= evidence.first or not attention.shape[1]:
         return False
-    focus = float(attention.max(axis=1).mean())
+    focus = float(attention.max(axis=1).mean())  # of the committed words too: one new word alone varies much
     if focus < (gate.doubtful_focus if evidence.doubtful else gate.min_focus):
         return True
-    if silent_share(attention, evidence.audible, evidence.frame_s) > gate.max_silent_attention:
+    new = attention[evidence.first :]
+    if silent_share(new, evidence.audible, evidence.frame_s) > gate.max_silent_attention:
         return True
-    if not evidence.doubtful or len(attention) < FEW_TOKENS:
+    if not evidence.doubtful or len(new) < FEW_TOKENS:
         return False
-    steps = np.diff(attention.argmax(axis=1))
+    steps = np.diff(new.argmax(axis=1))
     stuck = float(np.mean(np.abs(steps) <= 1))
     jumps = float(np.mean(steps < -JUMP_BACK_S / evidence.frame_s))
     return stuck > gate.max_stuck or jumps > gate.max_jumps
