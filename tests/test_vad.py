@@ -12,7 +12,7 @@ from tests.fakes_hearing import FakeVad, say, split
 from voxduct.audio import SAMPLE_RATE
 from voxduct.events import Event, Failed, SpeechStarted, SpeechStopped
 from voxduct.models import Floats
-from voxduct.vad import TRANSITIONS, EnergyGate, Level, SpeechDetector, VadOptions, VadStage, VadState
+from voxduct.vad import TRANSITIONS, EnergyGate, Level, Refusal, SpeechDetector, VadOptions, VadStage, VadState
 
 FRAME = 512  # 32 ms
 PROBABILITIES = st.lists(st.sampled_from([0.0, 0.2, 0.4, 0.6, 1.0]), max_size=300)
@@ -190,3 +190,23 @@ def test_stage_failed_job_is_reported_and_counts_as_silence() -> None:
     events = stage.fail(RuntimeError("out of memory"))
     assert events == [Failed("inference_failed", "voice activity detection failed: out of memory")]
     assert stage.position == 4 * FRAME
+
+
+def test_stage_speech_too_quiet_to_start_is_refused_once_a_run() -> None:
+    class Sure:
+        frame_size = 512
+
+        def new_state(self) -> None:
+            return None
+
+        def probabilities(self, frames: Floats, state: object) -> Floats:
+            return np.ones(len(frames), np.float32)
+
+    refused: list[Refusal] = []
+    stage = VadStage(Sure(), VadOptions(), refused.append)
+    quiet, loud = np.full(2_048, 1e-5, np.float32), np.full(4_096, 0.1, np.float32)
+    for samples in (quiet, loud, quiet):
+        stage.feed(samples)
+    while (job := stage.next_job()) is not None:
+        stage.receive(job.run())
+    assert refused == [Refusal.QUIET]

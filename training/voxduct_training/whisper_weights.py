@@ -44,7 +44,7 @@ def whisper_config(model: Recognizer) -> WhisperConfig:
         suppress_tokens=None,
         architectures=["WhisperForConditionalGeneration"],
         ctc_vocabulary=["<blank>", *CHARACTERS],
-        gate={"doubtful_focus": 0.21, "min_focus": 0.16},  # docs/hallucination-gate.md
+        gate={"doubtful_focus": 0.21, "min_focus": 0.16, "opening_logprob": -0.8},  # docs/hallucination-gate.md
         streaming={"keep_window_s": 3.5, "max_window_s": 6.0},  # few training utterances were longer
         dropout=0.0,
         tie_word_embeddings=True,

@@ -60,6 +60,8 @@ class GateOptions:
     """A window in which less can be heard holds no word."""
     least_logprob: float = -1.3
     """Mean log-probability of the new tokens below which they are guesses, whatever else speaks for them."""
+    opening_logprob: float = -1.3
+    """The same in a window without committed words: what is first heard should be certain. Depends on the model."""
     doubtful_logprob: float = -0.5
     """Below this a second sign is enough."""
     min_tokens_per_s: float = 1.0
@@ -117,7 +119,8 @@ class Evidence:
         if self.decoded.attention is None:
             return None
         rows: Floats = self.decoded.attention.mean(axis=0)[: len(self.decoded.tokens)]
-        return rows / np.maximum(rows.sum(axis=1, keepdims=True), 1e-9)
+        shares: Floats = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1e-9)
+        return shares
 
 
 Layer: TypeAlias = Callable[[Evidence], bool]
@@ -129,7 +132,8 @@ def audible_frames(samples: Samples, frame_samples: int, gate: GateOptions, min_
     frames = samples[: count * frame_samples].reshape(count, frame_samples)
     power = np.mean(np.square(frames, dtype=np.float64), axis=1)
     least = max(float(power.max(initial=0.0)) / 10.0 ** (gate.audible_db / 10.0), 10.0 ** (min_level_db / 10.0))
-    return power >= least
+    audible: Bools = power >= least
+    return audible
 
 
 def is_thin(audible: Bools, frame_s: float, gate: GateOptions) -> bool:
@@ -148,7 +152,7 @@ def is_unlikely(evidence: Evidence) -> bool:
     """Improbable, and probably no speech; or so improbable that it was guessed."""
     logprob, limits = evidence.logprob, evidence.decoding
     no_speech = logprob < limits.min_logprob and evidence.decoded.no_speech > limits.max_no_speech
-    return no_speech or logprob < evidence.gate.least_logprob
+    return no_speech or logprob < (evidence.gate.least_logprob if evidence.first else evidence.gate.opening_logprob)
 
 
 def is_sparse(evidence: Evidence) -> bool:

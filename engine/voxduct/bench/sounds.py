@@ -175,12 +175,12 @@ def _scatter(random: Random, size: int, lasting: tuple[float, float], gap: tuple
 
 
 def _tone(random: Random, size: int) -> Wave:
-    wave: Wave = np.sin(_phase(np.exp(random.uniform(np.log(100), np.log(4000))), size)) * _fade(size, 0.01)
+    wave: Wave = np.sin(_phase(float(np.exp(random.uniform(np.log(100.0), np.log(4000.0)))), size)) * _fade(size, 0.01)
     return wave
 
 
 def _sweep(random: Random, size: int) -> Wave:
-    low, high = np.exp(random.uniform(np.log(100), np.log(6000), 2))
+    low, high = np.exp(random.uniform(np.log(100.0), np.log(6000.0), 2)).tolist()
     wave: Wave = np.sin(np.cumsum(2 * np.pi * np.geomspace(low, high, size) / SAMPLE_RATE)) * _fade(size, 0.01)
     return wave
 

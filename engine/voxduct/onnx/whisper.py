@@ -238,7 +238,7 @@ def _gate(folder: Path) -> GateOptions:
     """When a text is not believed: `gate` in config.json, where the model says, over our defaults."""
     told = read_json(folder / "config.json").get("gate") or {}
     try:
-        return replace(GateOptions(), **{name: float(value) for name, value in told.items()})
+        return replace(GateOptions(), **{name: float(value) for name, value in told.items()})  # type: ignore[arg-type]
     except (AttributeError, TypeError, ValueError) as error:
         raise ModelError(f"{folder / 'config.json'}: `gate` must hold numbers for {GATE}, not {told!r}") from error
 
