@@ -15,7 +15,7 @@ from voxduct.session.counts import GATE_LAYERS, GateCounts
 from voxduct.vad import Refusal
 
 TOKENIZER = fake_tokenizer()
-PAUSE = np.zeros(16_000, np.float32)
+PAUSE = np.zeros(32 * FakeVad.frame_size, np.float32)
 
 
 def engine(gate: GateOptions | None = None) -> Engine:
@@ -49,7 +49,7 @@ def test_gate_every_pass_that_is_not_believed_counts_once_in_its_layer() -> None
 
 
 def test_gate_sound_too_short_to_be_speech_counts_as_brief() -> None:
-    blip = say("alpha")[:700]
+    blip = say("alpha")[: 2 * FakeVad.frame_size]
     assert stopped(engine(), np.concatenate([PAUSE, blip, PAUSE, blip, PAUSE])) == {"brief": 2}
 
 

@@ -1,7 +1,7 @@
 """Sounds that are not speech, made from a seed: what a hallucination gate must let pass without a word.
 
-Every function takes a random generator and a number of samples and returns float32 of shape [n] at 16 kHz, scaled to
-an RMS of one; whoever mixes it says how loud. Only `silence` is zero. `NOISES` last, `VARIED` begin and end.
+Every public sound takes a random generator and a number of samples and returns shape [n] at 16 kHz; `loudness` says how
+loud. `NOISES` go on and on, `VARIED` begin and end.
 """
 
 from __future__ import annotations
@@ -151,7 +151,8 @@ VARIED: tuple[Sound, ...] = (
 def coloured(random: Random, size: int, gain: Callable[[Wave], Wave]) -> Wave:
     """White noise whose spectrum is multiplied by `gain` of the frequencies in Hz."""
     spectrum = np.fft.rfft(random.standard_normal(size))
-    wave: Wave = np.fft.irfft(spectrum * gain(np.fft.rfftfreq(size, 1.0 / SAMPLE_RATE)), size)
+    hertz = np.fft.rfftfreq(size, 1.0 / SAMPLE_RATE).astype(np.float64)
+    wave: Wave = np.fft.irfft(spectrum * gain(hertz), size)
     return wave
 
 
