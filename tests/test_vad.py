@@ -12,7 +12,7 @@ from tests.fakes_hearing import FakeVad, say, split
 from voxduct.audio import SAMPLE_RATE
 from voxduct.events import Event, Failed, SpeechStarted, SpeechStopped
 from voxduct.models import Floats
-from voxduct.vad import TRANSITIONS, EnergyGate, Level, SpeechDetector, VadOptions, VadStage, VadState
+from voxduct.vad import TRANSITIONS, EnergyGate, Level, Refusal, SpeechDetector, VadOptions, VadStage, VadState
 
 FRAME = 512  # 32 ms
 PROBABILITIES = st.lists(st.sampled_from([0.0, 0.2, 0.4, 0.6, 1.0]), max_size=300)
@@ -206,3 +206,23 @@ def test_stage_silences_are_the_frames_below_the_release_and_those_too_quiet_to_
     stage.receive(job.run())
     frames = [(start // FRAME, end // FRAME) for start, end in stage.silences.between(0, 10 * FRAME)]
     assert frames == [(1, 3), (7, 9)]
+
+
+def test_stage_speech_too_quiet_to_start_is_refused_once_a_run() -> None:
+    class Sure:
+        frame_size = 512
+
+        def new_state(self) -> None:
+            return None
+
+        def probabilities(self, frames: Floats, state: object) -> Floats:
+            return np.ones(len(frames), np.float32)
+
+    refused: list[Refusal] = []
+    stage = VadStage(Sure(), VadOptions(), refused.append)
+    quiet, loud = np.full(2_048, 1e-5, np.float32), np.full(4_096, 0.1, np.float32)
+    for samples in (quiet, loud, quiet):
+        stage.feed(samples)
+    while (job := stage.next_job()) is not None:
+        stage.receive(job.run())
+    assert refused == [Refusal.QUIET]

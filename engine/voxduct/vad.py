@@ -9,8 +9,9 @@ hand.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 from typing import TypeAlias
 
 import numpy as np
@@ -60,6 +61,13 @@ class VadState(Enum):
     STARTING = auto()
     SPEAKING = auto()
     STOPPING = auto()
+
+
+class Refusal(StrEnum):
+    """Why what the model called speech did not start an utterance: the first layers of the hallucination gate."""
+
+    QUIET = "quiet"  # too quiet, or no louder than the background
+    BRIEF = "brief"  # over too soon
 
 
 class Level(Enum):
@@ -218,8 +226,14 @@ class VadStage:
     All whole frames that wait are judged by one job. Results do not depend on how the audio was cut into chunks.
     """
 
-    def __init__(self, model: VadModel, options: VadOptions) -> None:
+    def __init__(
+        self, model: VadModel, options: VadOptions, refused: Callable[[Refusal], None] = lambda refusal: None
+    ) -> None:
+        """`refused` is told of every run of frames that the model called speech and that started nothing."""
         self._model = model
+        self._options = options
+        self._refused = refused
+        self._refusing = False  # such a run, too quiet, is on
         self._state = model.new_state()
         self._frame = model.frame_size
         self._detector = SpeechDetector(options, model.frame_size)
@@ -278,8 +292,19 @@ class VadStage:
             raise InferenceError(f"the VAD judged {len(frames)} frames but returned {result!r}")
         events: list[Event] = []
         for probability, level in zip(result.tolist(), levels_db(frames).tolist(), strict=True):
-            loud = self._gate.feed(level)
-            events += self._detector.feed(probability if loud or self._detector.speaking else 0.0)
+            events += self._judge(probability, level)
+        return events
+
+    def _judge(self, probability: float, level_db: float) -> list[Spoken]:
+        """One frame."""
+        before, heard = self._detector.state, self._gate.feed(level_db) or self._detector.speaking
+        events = self._detector.feed(probability if heard else 0.0)
+        if before is VadState.STARTING and self._detector.state is VadState.QUIET:
+            self._refused(Refusal.BRIEF)
+        refusing = not heard and probability >= self._options.threshold
+        if refusing and not self._refusing:
+            self._refused(Refusal.QUIET)
+        self._refusing = refusing
         return events
 
     def fail(self, error: BaseException) -> list[Event]:

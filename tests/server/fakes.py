@@ -62,8 +62,8 @@ class FakeBackend:
     def warm_up(self) -> None:
         """Nothing to run."""
 
-    def counters(self) -> dict[str, int]:
-        return {"gate_silence": 3}
+    def counters(self) -> dict[str, dict[str, int]]:
+        return {"gate": {"silent": 3}, "speculations": {"used": 2}}
 
 
 @dataclass

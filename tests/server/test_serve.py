@@ -274,7 +274,8 @@ async def test_serve_metrics_tell_what_happened() -> None:
         for line in (
             "voxduct_sessions 1.0",
             'voxduct_utterances_total{heard_by="client"} 1.0',
-            'voxduct_engine_events_total{reason="gate_silence"} 3.0',
+            'voxduct_gate_total{layer="silent"} 3.0',
+            'voxduct_speculations_total{outcome="used"} 2.0',
             "voxduct_commit_latency_seconds_count 2.0",
             "voxduct_final_latency_seconds_count 1.0",
             "voxduct_first_audio_seconds_count 1.0",

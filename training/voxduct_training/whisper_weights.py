@@ -44,6 +44,7 @@ def whisper_config(model: Recognizer) -> WhisperConfig:
         suppress_tokens=None,
         architectures=["WhisperForConditionalGeneration"],
         ctc_vocabulary=["<blank>", *CHARACTERS],
+        gate={"doubtful_focus": 0.21, "min_focus": 0.16, "opening_logprob": -0.8},  # docs/hallucination-gate.md
         streaming={
             "delay_ms": 800,
             "keep_window_s": 2.0,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
 from voxduct.asr.alignatt import attended_frames, stable_words
-from voxduct.asr.decoding import Decoded, Request, StopReason, compression_ratio
+from voxduct.asr.decoding import Decoded, Request
 from voxduct.asr.fallback import search
+from voxduct.asr.gate import CUTS, Bools, Doubt, Evidence, GateOptions, audible_frames, frame_seconds, is_thin, judge
 from voxduct.asr.hypothesis import HeardWord
 from voxduct.asr.language import SpokenLanguage, detect_language
 from voxduct.asr.letters import spelt
@@ -23,6 +23,8 @@ from voxduct.dsp import LogMel
 from voxduct.events import Word
 from voxduct.models import Floats, WhisperModel
 from voxduct.silence import Silences
+
+__all__ = ["Doubt", "Heard", "Recogniser", "Window"]
 
 LEVEL_FRAME = SAMPLE_RATE // 50  # samples over which loudness is measured: 20 ms
 
@@ -48,16 +50,6 @@ class Window:
     """Whether words are timed letter by letter."""
 
 
-class Doubt(StrEnum):
-    """Why a window's new words were not believed."""
-
-    SILENT = "silent"  # nothing in it is loud enough to be speech
-    UNLIKELY = "unlikely"  # low log-probability and a high no-speech probability
-    REPETITIVE = "repetitive"  # compresses too well to be speech
-    LOOP = "loop"  # the same phrase again and again; all but the first was cut off
-    RATE = "rate"  # more tokens than anyone can say in that time; kept up to the limit
-
-
 @dataclass(frozen=True, slots=True)
 class Heard:
     """What was recognised in one window."""
@@ -81,28 +73,31 @@ class Recogniser:
         tokenizer: Tokenizer,
         options: AsrOptions | None = None,
         decoding: DecodingOptions | None = None,
+        gate: GateOptions | None = None,
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.options = options or AsrOptions()
         self.decoding = decoding or DecodingOptions()
+        self.gate = gate or GateOptions()
         self.log_mel = LogMel(model.num_mels)
         self.multilingual = tokenizer.multilingual
         self._rules = text_rules(tokenizer, self.decoding)
 
     def configured(self, options: AsrOptions | None = None, decoding: DecodingOptions | None = None) -> Recogniser:
         """The same model with other options; None keeps them."""
-        return Recogniser(self.model, self.tokenizer, options or self.options, decoding or self.decoding)
+        return Recogniser(self.model, self.tokenizer, options or self.options, decoding or self.decoding, self.gate)
 
     def recognise(self, window: Window) -> Heard:
         """Log-mel, encoder, decoder, word times. The only place in streaming that computes; run it inside a job."""
-        if self.is_silent(window.samples):
-            return Heard((), window.language or ("" if self.multilingual else "en"), Doubt.SILENT)
+        nothing = self._nothing_to_hear(window)
+        if nothing is not None:
+            return Heard((), window.language or ("" if self.multilingual else "en"), nothing)
         encoding = self.model.encode(self.log_mel.compute(self.padded(window.samples, window.tail)))
         language = self.language_of(encoding, window.language)
         decoded = search(self.model, encoding, self._request(window, language.code), self.decoding)
-        doubt = self._doubt(decoded, len(window.forced))
-        if doubt in (Doubt.UNLIKELY, Doubt.REPETITIVE):
+        doubt = self._doubt(decoded, window, language.code)
+        if doubt is not None and doubt not in CUTS:
             return Heard((), language.code, doubt, language.probability)
         words = self._words(decoded, encoding, window, language.code)
         return Heard(words, language.code, doubt, language.probability, self._stable(decoded, window, language.code))
@@ -132,20 +127,30 @@ class Recogniser:
         tail = self.options.final_tail_ms * per_ms if tail is None else tail
         return np.pad(samples, (0, max(tail, self.options.min_window_ms * per_ms - samples.size)))
 
-    def _doubt(self, decoded: Decoded, first: int) -> Doubt | None:
-        limits = self.decoding
-        new = decoded.tokens[first:]
-        if decoded.mean_logprob(first) < limits.min_logprob and decoded.no_speech > limits.max_no_speech:
-            return Doubt.UNLIKELY
-        if compression_ratio(self.tokenizer.decode(new)) > limits.max_compression:
-            return Doubt.REPETITIVE
-        match decoded.reason:
-            case StopReason.LOOP:
-                return Doubt.LOOP
-            case StopReason.RATE:
-                return Doubt.RATE
-            case StopReason.END:
-                return None
+    def _nothing_to_hear(self, window: Window) -> Doubt | None:
+        """Why nothing needs to be computed, if so."""
+        if self.is_silent(window.samples):
+            return Doubt.SILENT
+        frame = self.model.frame_samples
+        return Doubt.THIN if is_thin(self._audible(window), frame_seconds(frame), self.gate) else None
+
+    def _audible(self, window: Window) -> Bools:
+        return audible_frames(window.samples, self.model.frame_samples, self.gate, self.options.min_level_db)
+
+    def _doubt(self, decoded: Decoded, window: Window, language: str) -> Doubt | None:
+        first = len(window.forced)
+        return judge(
+            Evidence(
+                decoded,
+                first,
+                self.tokenizer.decode(decoded.tokens[first:]),
+                language,
+                self._audible(window),
+                frame_seconds(self.model.frame_samples),
+                self.decoding,
+                self.gate,
+            )
+        )
 
     def _words(self, decoded: Decoded, encoding: object, window: Window, language: str) -> tuple[HeardWord, ...]:
         words = self.tokenizer.words(decoded.tokens, language)

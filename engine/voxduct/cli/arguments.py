@@ -38,6 +38,14 @@ def delay(text: str) -> int:
     return value
 
 
+def positive_number(text: str) -> float:
+    """A number greater than zero."""
+    value = float(text)
+    if not 0.0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number greater than 0")
+    return value
+
+
 def port_number(text: str) -> int:
     """A TCP port; 0 lets the system choose."""
     value = int(text)

@@ -1,4 +1,4 @@
-"""`voxduct bench latency|wer|tts|peers`: measures; the last line of stdout is one JSON object.
+"""`voxduct bench latency|wer|tts|peers|noise`: measures; the last line of stdout is one JSON object.
 
 Without `--url` a server of its own is started for it. What the figures mean: docs/benchmarks.md.
 """
@@ -12,13 +12,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from voxduct.bench import latency, tts, wer
+from voxduct.bench import latency, noise, tts, wer
 from voxduct.bench.bundled import bundled, demo_clips, sentence_lists
 from voxduct.bench.clips import Clip, read_clips
 from voxduct.bench.local_server import Address, local_server
 from voxduct.bench.results import Figures, keep, machine_card
 from voxduct.cli import bench_peers
-from voxduct.cli.arguments import Commands, Parser, add_engine_options, engine_arguments, engine_options, positive_int
+from voxduct.cli.arguments import (
+    Commands,
+    Parser,
+    add_engine_options,
+    engine_arguments,
+    engine_options,
+    positive_int,
+    positive_number,
+)
 from voxduct.loading import load_engine, load_synthesiser
 from voxduct.offline import hear_text
 
@@ -31,11 +39,13 @@ def register(commands: Commands) -> None:
     _register_wer(questions)
     _register_tts(questions)
     bench_peers.register(questions)
+    _register_noise(questions)
 
 
-def _question(questions: Commands, name: str, text: str, default_clips: str | None) -> Parser:
+def _question(questions: Commands, name: str, text: str, default_clips: str | None, *, served: bool = True) -> Parser:
     parser = questions.add_parser(name, help=text, description=text, allow_abbrev=False)
-    parser.add_argument("--url", help="a running server, http://HOST:PORT (default: one of its own)")
+    if served:
+        parser.add_argument("--url", help="a running server, http://HOST:PORT (default: one of its own)")
     parser.add_argument("--json", action="store_true", help="nothing but the line of JSON")
     parser.add_argument("--results", type=Path, metavar="FOLDER", help="also keep figures and machine in a file there")
     if default_clips is not None:
@@ -67,6 +77,16 @@ def _register_tts(questions: Commands) -> None:
     parser.add_argument("--other-voice", help="the voice it is to be told from (default: the first other one)")
     parser.add_argument("--details", type=Path, metavar="FILE", help="write what was heard of every sentence")
     parser.set_defaults(run=run_tts)
+
+
+def _register_noise(questions: Commands) -> None:
+    text = "how many words are heard where nobody speaks, and how many onsets are missed in noise"
+    clips = "24 bundled held-out clips and the demo's"
+    parser = _question(questions, "noise", text, clips, served=False)
+    parser.add_argument("--minutes", type=positive_number, default=1.0, help="of each kind of noise (default: 1)")
+    parser.add_argument("--kinds", nargs="+", choices=noise.KINDS, default=list(noise.KINDS), help="only these")
+    parser.add_argument("--seed", type=int, default=noise.NoiseOptions().seed, help="of the noise")
+    parser.set_defaults(run=run_noise)
 
 
 def run_latency(options: argparse.Namespace) -> int:
@@ -109,6 +129,15 @@ def run_tts(options: argparse.Namespace) -> int:
         lines = [f"{one.listed}\t{one.seconds:.2f}\t{one.phones}\t{one.written}\t{text}\n" for one, text in rows]
         options.details.write_text("".join(lines), encoding="utf-8")
     return _report("tts", figures, card, options)
+
+
+def run_noise(options: argparse.Namespace) -> int:
+    """Answers the fourth question."""
+    wanted = noise.NoiseOptions(minutes=options.minutes, seed=options.seed, kinds=tuple(options.kinds))
+    clips = _clips(options, lambda: read_clips(bundled("heldout_clips")) + demo_clips())
+    card = machine_card()
+    engine = load_engine(engine_options(options), speaks=False)
+    return _report("noise", noise.measure(engine, clips, wanted), card, options)
 
 
 def _clips(options: argparse.Namespace, default: Callable[[], list[Clip]]) -> Sequence[Clip]:

@@ -7,11 +7,12 @@ Decoders are of two kinds: as exporters write them (`whisper_exported`), and as 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 
+from voxduct.asr.gate import GateOptions
 from voxduct.asr.options import AsrOptions, DecodingOptions, StreamingPolicy
 from voxduct.asr.recogniser import Recogniser
 from voxduct.asr.tokenizer import Tokenizer
@@ -114,6 +115,8 @@ class OnnxWhisper:
 
 WINDOWS = ("max_window_s", "keep_window_s")  # of `AsrOptions`, that a model's `streaming` may set
 
+GATE = ", ".join(field.name for field in fields(GateOptions))  # that a model's `gate` may set
+
 
 def load_recogniser(
     folder: Path,
@@ -124,7 +127,7 @@ def load_recogniser(
     """A recogniser from a folder in Hugging Face's layout, its decoding rules read from there; raises ModelError."""
     tokenizer = Tokenizer.load(folder / "tokenizer.json", multilingual=is_multilingual(folder))
     model = OnnxWhisper(folder, ort_options, precision)
-    return Recogniser(model, tokenizer, asr_options or _following(folder), _decoding(folder))
+    return Recogniser(model, tokenizer, asr_options or _following(folder), _decoding(folder), _gate(folder))
 
 
 def _following(folder: Path) -> AsrOptions:
@@ -138,6 +141,15 @@ def _following(folder: Path) -> AsrOptions:
         return options.with_delay(int(told["delay_ms"])) if "delay_ms" in told else options
     except (TypeError, ValueError) as error:
         raise ModelError(f"{folder / 'config.json'}: `streaming` cannot be {told!r}: {error}") from error
+
+
+def _gate(folder: Path) -> GateOptions:
+    """When a text is not believed: `gate` in config.json, where the model says, over our defaults."""
+    told = read_json(folder / "config.json").get("gate") or {}
+    try:
+        return replace(GateOptions(), **{name: float(value) for name, value in told.items()})  # type: ignore[arg-type]
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ModelError(f"{folder / 'config.json'}: `gate` must hold numbers for {GATE}, not {told!r}") from error
 
 
 def _decoding(folder: Path) -> DecodingOptions:

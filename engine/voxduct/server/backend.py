@@ -70,5 +70,5 @@ class Backend(Protocol):
     def open_session(self, audio_format: AudioFormat, voice: str | None) -> Conversation:
         """A new conversation that has heard nothing."""
 
-    def counters(self) -> Mapping[str, int]:
-        """Counts that only grow (what the hallucination gate stopped, by reason), for the metrics."""
+    def counters(self) -> Mapping[str, Mapping[str, int]]:
+        """Counts that only grow, for the metrics: those of `gate` by layer, and of `speculations` by outcome."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from voxduct.audio import AudioFormat
 from voxduct.server.warm_up import warm_up
@@ -35,7 +35,7 @@ class EngineBackend:
         """A new session on the shared models."""
         return Session(self.engine, replace(self.options, voice=voice or self.options.voice), audio_format)
 
-    def counters(self) -> Mapping[str, int]:
-        """What the recogniser counts, when it counts anything."""
-        counters: Mapping[str, int] = getattr(self.engine.recogniser, "counters", {})
-        return counters
+    def counters(self) -> Mapping[str, Mapping[str, int]]:
+        """What all sessions have counted."""
+        counts = self.engine.counts
+        return {"gate": counts.gate.by_layer, "speculations": asdict(counts.speculations)}

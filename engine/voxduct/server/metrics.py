@@ -17,6 +17,10 @@ JOB_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5
 # Seconds; narrow around 20 ms, one frame of speech, which a healthy loop stays under.
 LAG_BUCKETS = (0.001, 0.002, 0.005, 0.0075, 0.01, 0.0125, 0.015, 0.0175, 0.02, 0.025, 0.03, 0.05, 0.1, 0.5, 1.0)
 LAG_PROBE_S = 0.1
+ENGINE_COUNTERS = {  # what the engine counts -> help, and the label of its parts
+    "gate": ("Runs of sound refused and windows not believed, by the layer of the hallucination gate", "layer"),
+    "speculations": ("Final passes begun in a pause, by what became of them", "outcome"),
+}
 
 
 class Metrics:
@@ -65,8 +69,8 @@ class Metrics:
         """Shows the scheduler's queue delay."""
         self._gauge("queue_delay_seconds", "Wait of a job for a thread nowadays").set_function(queue_delay)
 
-    def watch_counters(self, counters: Callable[[], Mapping[str, int]]) -> None:
-        """Shows counters that the engine keeps, whatever their names."""
+    def watch_counters(self, counters: Callable[[], Mapping[str, Mapping[str, int]]]) -> None:
+        """Shows what the engine counts: the names of `ENGINE_COUNTERS`."""
         self.registry.register(_EngineCounters(counters))
 
     async def measure_loop(self, clock: Clock) -> None:
@@ -82,11 +86,13 @@ class Metrics:
 
 
 class _EngineCounters(Collector):
-    def __init__(self, counters: Callable[[], Mapping[str, int]]) -> None:
+    def __init__(self, counters: Callable[[], Mapping[str, Mapping[str, int]]]) -> None:
         self._counters = counters
 
     def collect(self) -> Iterator[Metric]:
-        family = CounterMetricFamily("voxduct_engine_events", "What the engine counted, by reason", labels=["reason"])
-        for reason, count in sorted(self._counters().items()):
-            family.add_metric([reason], float(count))
-        yield family
+        for name, counts in self._counters().items():
+            text, label = ENGINE_COUNTERS[name]
+            family = CounterMetricFamily(f"voxduct_{name}", text, labels=[label])
+            for part, count in counts.items():
+                family.add_metric([part], float(count))
+            yield family

@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from voxduct.asr.speculation import Speculation, SpeculationCounts
+from voxduct.asr.recogniser import Heard
+from voxduct.asr.speculation import Speculation
 from voxduct.asr.stream import AsrStream, Recogniser
 from voxduct.audio import SAMPLE_RATE, AudioFormat, Samples
 from voxduct.dsp import Resampler
 from voxduct.events import Event, InputEnded, MarkerReached, SpeechStarted, SpeechStopped
 from voxduct.models import Job, VadModel
+from voxduct.session.counts import EngineCounts
 from voxduct.session.history import History
 from voxduct.vad import VadOptions, VadStage
 
@@ -52,11 +54,13 @@ class Hearing:
         vad_options: VadOptions,
         *,
         lockstep: bool,
+        counts: EngineCounts | None = None,
     ) -> None:
         self._format = audio_format
         self._recogniser = recogniser
         self._resampler = Resampler(audio_format.sample_rate)
-        self._vad = VadStage(vad, vad_options)
+        self._counts = counts or EngineCounts()
+        self._vad = VadStage(vad, vad_options, self._counts.gate.add)
         self._frame_size = vad.frame_size
         self._lockstep = lockstep
         # nobody waits for the finals of a recording, so there a pass that may be in vain only costs
@@ -69,8 +73,8 @@ class Hearing:
         self._fed = 0  # where the open stream's audio ends
         self._words_end = 0  # before it all words of earlier utterances end
         self._out: dict[Job, _Stage] = {}
-        self.speculations = SpeculationCounts()
-        """What became of final passes that began before the end of their utterance was decided."""
+        self.speculations = self._counts.speculations
+        """What became of final passes that began before the end of their utterance was decided, in all sessions."""
         self.received = 0
         """Samples accepted so far, at 16 kHz."""
         self.done = False
@@ -179,6 +183,8 @@ class Hearing:
         if isinstance(result, BaseException):
             said: Sequence[Event] = stage.fail(result)
         else:
+            if isinstance(result, Heard) and result.doubt is not None:
+                self._counts.gate.add(result.doubt)
             said = stage.receive(result)
         if stage is self._vad:
             self._follow(said, events)

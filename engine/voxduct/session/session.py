@@ -13,6 +13,7 @@ from voxduct.audio import AudioFormat
 from voxduct.errors import MessageError
 from voxduct.events import Event, InputEnded
 from voxduct.models import Job, VadModel
+from voxduct.session.counts import EngineCounts
 from voxduct.session.hearing import Hearing
 from voxduct.session.speaking import Speaking
 from voxduct.tts.stream import Synthesiser
@@ -26,6 +27,7 @@ class Engine:
     vad: VadModel
     recogniser: Recogniser
     synthesiser: Synthesiser | None = None
+    counts: EngineCounts = field(default_factory=EngineCounts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,9 @@ class Session:
 
     def __init__(self, engine: Engine, options: SessionOptions, audio_format: AudioFormat) -> None:
         self._options = options
-        self._hearing = Hearing(engine.vad, engine.recogniser, audio_format, options.vad, lockstep=options.lockstep)
+        self._hearing = Hearing(
+            engine.vad, engine.recogniser, audio_format, options.vad, lockstep=options.lockstep, counts=engine.counts
+        )
         self._speaking = Speaking(engine.synthesiser) if engine.synthesiser is not None else None
         self._events: list[Event] = []
         self._ending = False
