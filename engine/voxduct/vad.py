@@ -18,7 +18,7 @@ import numpy as np
 from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.errors import InferenceError, VoxductError
 from voxduct.events import Event, Failed, SpeechStarted, SpeechStopped
-from voxduct.models import Floats, Job, JobKind, VadModel
+from voxduct.models import Floats, Job, JobKind, SharedRun, SharedVadModel, VadModel
 
 SAMPLES_PER_MS = SAMPLE_RATE // 1000
 MAX_JOB_SAMPLES = 10 * SAMPLE_RATE  # audio judged by one job at most
@@ -257,7 +257,8 @@ class VadStage:
         frames = self._take(count * self._frame).reshape(count, self._frame)
         self._out = frames
         model, state = self._model, self._state
-        return Job(JobKind.VAD, lambda: model.probabilities(frames, state), frames.size)
+        shared = SharedRun(model.probabilities_together, (frames, state)) if isinstance(model, SharedVadModel) else None
+        return Job(JobKind.VAD, lambda: model.probabilities(frames, state), frames.size, shared)
 
     def receive(self, result: object) -> list[Event]:
         """The probabilities of the job's frames, shape [n]."""

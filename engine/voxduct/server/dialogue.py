@@ -71,7 +71,11 @@ class Dialogue:
         submit: Callable[[Job], None],
         now: Callable[[], float],
         observe: Callable[[Event], None] = lambda event: None,
+        want_update: Callable[[bool], None] | None = None,
+        relaxed: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`want_update` is told whether an update is due, and `take_turn` called when it should run; without it, updates
+        are submitted as soon as they are due. `relaxed` tells whether work that may be in vain does no harm."""
         self.name = name
         self.timeline = Timeline(metrics)
         self.finished = False
@@ -83,6 +87,8 @@ class Dialogue:
         self._submit = submit
         self._now = now
         self._observe = observe
+        self._want_update = want_update
+        self._relaxed = relaxed
         self._wire = ServerWire(
             voices=backend.voices,
             max_message_bytes=limits.max_message_bytes,
@@ -188,9 +194,20 @@ class Dialogue:
         if self._session is None:
             return
         self._session.pause_output(self._outbox.speech_full)
-        for job in self._session.jobs():
+        self._drain(self._session, held=self._want_update is not None)
+        if self._want_update is not None:
+            self._want_update(self._session.update_due)
+
+    def take_turn(self) -> None:
+        """Submits the update that is due."""
+        if self._session is not None:
+            self._drain(self._session, held=False)
+
+    def _drain(self, session: Conversation, *, held: bool) -> None:
+        session.hold(updates=held, speculations=not self._relaxed())
+        for job in session.jobs():
             self._submit(job)
-        for event in self._session.events():
+        for event in session.events():
             self._tell(event)
 
     def _tell(self, event: Event) -> None:
