@@ -215,6 +215,7 @@ class VadStage:
 
     def __init__(self, model: VadModel, options: VadOptions) -> None:
         self._model = model
+        self._together = model.probabilities_together if isinstance(model, SharedVadModel) else None
         self._state = model.new_state()
         self._frame = model.frame_size
         self._detector = SpeechDetector(options, model.frame_size)
@@ -257,7 +258,7 @@ class VadStage:
         frames = self._take(count * self._frame).reshape(count, self._frame)
         self._out = frames
         model, state = self._model, self._state
-        shared = SharedRun(model.probabilities_together, (frames, state)) if isinstance(model, SharedVadModel) else None
+        shared = None if self._together is None else SharedRun(self._together, (frames, state))
         return Job(JobKind.VAD, lambda: model.probabilities(frames, state), frames.size, shared)
 
     def receive(self, result: object) -> list[Event]:
