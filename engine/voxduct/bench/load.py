@@ -13,6 +13,7 @@ growth           `commit_growth_ms_per_min`: slope of commit latency (by model t
                  without bound shows here before it shows in a percentile.
 updates          `updates_run`, and `updates_per_s`: per second of audio. An idle server runs one every 400 ms of speech;
                  what is missing was coalesced.
+server_cpu       processors that the server kept busy; `server_cpu_ms_per_s` is the same per second of audio.
 missing_finals   utterances whose end was told but whose final text never came, plus those that came twice.
 """
 
@@ -129,6 +130,7 @@ def measure(address: Address, clips: Sequence[Clip], streams: int, options: Load
         **_answers(talks),
         **_work(spent),
         "server_cpu": rounded(server, 2),
+        "server_cpu_ms_per_s": _per_second(server, wall, talks),
         "client_cpu": rounded(client_cpu / wall, 2),
         "loop_lag_p99_ms": _milliseconds(spent.quantile(LOOP_LAG, 0.99)),
     }
@@ -242,6 +244,11 @@ def _cpu_seconds(pid: int | None) -> float | None:
     except OSError:
         return None
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _per_second(cpu: float | None, wall: float, talks: Sequence[Talk]) -> float | None:
+    """Milliseconds of the server's processors per second of audio; steadier than latencies on a shared machine."""
+    return None if cpu is None else round(cpu * wall * 1000 / sum(talk.tape.seconds for talk in talks), 1)
 
 
 def _milliseconds(seconds: float | None) -> int | None:
