@@ -67,7 +67,10 @@ def test_silero_streams_on_many_threads_do_not_disturb_each_other() -> None:
 
 def test_silero_streams_judged_together_get_what_each_alone_would() -> None:
     model = SileroVad()
-    frames = [buzz(model, count) * level for count, level in ((7, np.float32(1.0)), (3, np.float32(0.3)), (5, np.float32(0.0)))]
+    frames = [
+        buzz(model, count) * level
+        for count, level in ((7, np.float32(1.0)), (3, np.float32(0.3)), (5, np.float32(0.0)))
+    ]
     states = [model.new_state() for _ in frames]
     alone = [model.new_state() for _ in frames]
     for cut in (2, 10):  # in two goes: what is remembered between them counts

@@ -121,7 +121,7 @@ def test_run_together_that_fails_runs_each_alone() -> None:
 
 def test_queue_delay_of_many_short_waits_does_not_hide_a_long_one() -> None:
     queue: JobQueue[str] = JobQueue(1)
-    for number in range(99):
+    for _ in range(99):
         queue.put(queue.ticket(Job(JobKind.VAD, lambda: None, 0), "lane", 3.0))
         queue.take(3.0)
     queue.put(queue.ticket(Job(JobKind.FINAL, lambda: None, 0), "lane", 0.0))

@@ -81,7 +81,9 @@ class Talker:
 
     def final_lags(self) -> list[tuple[float, float]]:
         """When each final text came, and how long after its utterance's end was to be decided."""
-        decided = {event.utterance: self.at(event.decided) for _, event in self.said if isinstance(event, SpeechStopped)}
+        decided = {
+            event.utterance: self.at(event.decided) for _, event in self.said if isinstance(event, SpeechStopped)
+        }
         return [(now, now - decided[event.utterance]) for now, event in self.finals()]
 
     def heard_lags(self) -> list[tuple[float, float]]:

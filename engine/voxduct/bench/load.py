@@ -11,8 +11,8 @@ commit, final    as in `voxduct.bench.latency`. `heard_*` is what scheduling alo
                  weights says nothing that could be judged, so there `heard` stands for commit.
 growth           `commit_growth_ms_per_min`: slope of commit latency (by model times) over the run; lag that grows
                  without bound shows here before it shows in a percentile.
-updates          `updates_run`, and `updates_per_s`: per second of audio. An idle server runs one every 400 ms of speech;
-                 what is missing was coalesced.
+updates          `updates_run`, and `updates_per_s`: per second of audio. An idle server runs one every 400 ms of
+                 speech; what is missing was coalesced.
 server_cpu       processors that the server kept busy; `server_cpu_ms_per_s` is the same per second of audio.
 missing_finals   utterances whose end was told but whose final text never came, plus those that came twice.
 """

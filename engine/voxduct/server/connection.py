@@ -164,7 +164,8 @@ class Connection:
 
     def _wake(self) -> None:
         """Something may have changed: the writer and a waiting reader look again."""
-        self._sendable.set()
+        if self._dialogue.talkative:
+            self._sendable.set()
         self._roomy.set()
 
     def _leave(self) -> None:

@@ -75,7 +75,8 @@ class Dialogue:
         relaxed: Callable[[], bool] = lambda: True,
     ) -> None:
         """`want_update` is told whether an update is due, and `take_turn` called when it should run; without it, updates
-        are submitted as soon as they are due. `relaxed` tells whether work that may be in vain does no harm."""
+        are submitted as soon as they are due. `relaxed` tells whether work that may be in vain does no harm.
+        """
         self.name = name
         self.timeline = Timeline(metrics)
         self.finished = False
@@ -239,6 +240,11 @@ class Dialogue:
             self._outbox.push(item)
 
     # --- what goes out
+
+    @property
+    def talkative(self) -> bool:
+        """Something waits to be sent, or nothing more will."""
+        return self.finished or len(self._outbox) > 0
 
     def next_message(self) -> str | bytes | None:
         """The next message to send: str for text, bytes for binary; None when nothing waits."""

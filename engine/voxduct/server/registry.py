@@ -74,7 +74,9 @@ class Registry:
             return Refusal(503, "overloaded", f"jobs wait {delay:.1f} s for a processor", RETRY_AFTER_S)
         load = self._firm_load()
         if load > self._limits.max_firm_load:
-            return Refusal(503, "overloaded", f"{load:.0%} of the threads' time is needed for final texts", RETRY_AFTER_S)
+            return Refusal(
+                503, "overloaded", f"{load:.0%} of the threads' time is needed for final texts", RETRY_AFTER_S
+            )
         return None
 
     def new_name(self) -> str:
