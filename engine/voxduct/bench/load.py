@@ -22,7 +22,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -211,11 +211,10 @@ def reach(talk: Talk) -> list[float]:
     late: list[float] = []
     for _, final in talk.heard.finals:
         told = sorted((now, end) for now, utterance, end in talk.reached if utterance == final.utterance)
-        at = final.start + PROBE_S
+        probes = deque(np.arange(final.start + PROBE_S, final.end + PROBE_S / 2, PROBE_S).tolist())
         for now, end in told:
-            while at <= min(end, final.end):
-                late.append(now - at)
-                at += PROBE_S
+            while probes and probes[0] <= end + PROBE_S / 2:
+                late.append(now - probes.popleft())
     return late
 
 

@@ -74,8 +74,10 @@ class Dialogue:
         want_update: Callable[[bool], None] | None = None,
         relaxed: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`want_update` is told whether an update is due, and `take_turn` called when it should run; without it, updates
-        are submitted as soon as they are due. `relaxed` tells whether work that may be in vain does no harm.
+        """Without `want_update`, updates are submitted as soon as they are due.
+
+        With it, it is told whether one is due, and `take_turn` is to be called when it should run. `relaxed` tells
+        whether work that may be in vain does no harm.
         """
         self.name = name
         self.timeline = Timeline(metrics)
