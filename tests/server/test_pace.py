@@ -45,9 +45,7 @@ def test_gate_lets_the_longest_due_update_in_first() -> None:
     for now, lane in enumerate(("first", "second", "third")):
         gate.want(lane, True, now)
     gate.want("first", True, 3.0)  # asking again keeps the place
-    turns = []
-    while (lane := gate.next(4.0)) is not None:
-        turns.append(lane)
+    turns = [gate.next(4.0) for _ in range(3)]
     assert turns == ["first", "second", "third"]
 
 
