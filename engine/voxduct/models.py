@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,17 @@ class JobKind(IntEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class SharedRun:
+    """A way to run several jobs in one go."""
+
+    run: Callable[[Sequence[object]], Sequence[object]]
+    """Arguments of several jobs to their results, in order. All jobs with an equal `run` may be put together. When it
+    raises, it has changed nothing."""
+    argument: object
+    """This job's."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Job:
     """One unit of inference that a stage wants done.
 
@@ -42,6 +53,8 @@ class Job:
     run: Callable[[], object]
     audio_samples: int
     """How much audio the job is about: heard for `VAD`, `UPDATE`, `FINAL`; to be made for `SPEECH`."""
+    shared: SharedRun | None = None
+    """How it runs with others; None: alone."""
 
 
 class VadModel(Protocol):
@@ -56,6 +69,14 @@ class VadModel(Protocol):
 
     def probabilities(self, frames: Floats, state: object) -> Floats:
         """Frames of shape [n, frame_size] to probabilities of shape [n]; advances `state` in place."""
+
+
+@runtime_checkable
+class SharedVadModel(VadModel, Protocol):
+    """A VAD that judges the frames of several streams in one go."""
+
+    def probabilities_together(self, streams: Sequence[object]) -> list[Floats]:
+        """(frames, state) of several streams to the probabilities of each; when it raises, no state has changed."""
 
 
 @dataclass(frozen=True, slots=True)

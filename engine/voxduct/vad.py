@@ -19,7 +19,7 @@ import numpy as np
 from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.errors import InferenceError, VoxductError
 from voxduct.events import Event, Failed, SpeechStarted, SpeechStopped
-from voxduct.models import Floats, Job, JobKind, VadModel
+from voxduct.models import Floats, Job, JobKind, SharedRun, SharedVadModel, VadModel
 from voxduct.silence import SilenceMap
 
 SAMPLES_PER_MS = SAMPLE_RATE // 1000
@@ -234,6 +234,7 @@ class VadStage:
         self._options = options
         self._refused = refused
         self._refusing = False  # such a run, too quiet, is on
+        self._together = model.probabilities_together if isinstance(model, SharedVadModel) else None
         self._state = model.new_state()
         self._frame = model.frame_size
         self._detector = SpeechDetector(options, model.frame_size)
@@ -281,7 +282,8 @@ class VadStage:
         frames = self._take(count * self._frame).reshape(count, self._frame)
         self._out = frames
         model, state = self._model, self._state
-        return Job(JobKind.VAD, lambda: model.probabilities(frames, state), frames.size)
+        shared = None if self._together is None else SharedRun(self._together, (frames, state))
+        return Job(JobKind.VAD, lambda: model.probabilities(frames, state), frames.size, shared)
 
     def receive(self, result: object) -> list[Event]:
         """The probabilities of the job's frames, shape [n]."""

@@ -65,6 +65,30 @@ def test_silero_streams_on_many_threads_do_not_disturb_each_other() -> None:
         np.testing.assert_array_equal(mine, alone)
 
 
+def test_silero_streams_judged_together_get_what_each_alone_would() -> None:
+    model = SileroVad()
+    frames = [
+        buzz(model, count) * level
+        for count, level in ((7, np.float32(1.0)), (3, np.float32(0.3)), (5, np.float32(0.0)))
+    ]
+    states = [model.new_state() for _ in frames]
+    alone = [model.new_state() for _ in frames]
+    for cut in (2, 10):  # in two goes: what is remembered between them counts
+        parts = [own[:2] if cut == 2 else own[2:] for own in frames]
+        got = model.probabilities_together(list(zip(parts, states, strict=True)))
+        for part, state, probabilities in zip(parts, alone, got, strict=True):
+            np.testing.assert_allclose(probabilities, model.probabilities(part, state), atol=1e-5)
+
+
+def test_silero_that_fails_together_has_changed_no_state() -> None:
+    model = SileroVad()
+    state, untouched = model.new_state(), model.new_state()
+    frames = buzz(model, 3)
+    with pytest.raises(TypeError):
+        model.probabilities_together([(frames, state), (frames, object())])
+    np.testing.assert_array_equal(model.probabilities(frames, state), model.probabilities(frames, untouched))
+
+
 def test_silero_graph_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="silero"):
         SileroVad(tmp_path / "silero.onnx")

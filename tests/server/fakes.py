@@ -97,6 +97,11 @@ class FakeSession:
         self.heard_end = False
         self.told_end = False
 
+    update_due = False
+
+    def hold(self, *, updates: bool, speculations: bool) -> None:
+        """It has no updates."""
+
     @property
     def backlog(self) -> int:
         return self.position - self.judged

@@ -161,6 +161,13 @@ class AsrStream:
         return [failed, *self._finish((), self._window.end if self._end is None else self._end)]
 
     @property
+    def update_due(self) -> int | None:
+        """Where the update fell due that `next_job` would return; None when it would return something else or none."""
+        if self.done or self._awaiting or self._out is not None or self._window.end < self._due:
+            return None
+        return None if self._end is not None and self._options.coalesce else self._due
+
+    @property
     def _awaiting(self) -> bool:
         """Whether the final pass is a speculation that is still out."""
         return self._end is not None and self._speculation is not None

@@ -10,7 +10,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from voxduct.errors import MessageError, ServerError
@@ -28,6 +28,8 @@ class Address:
 
     host: str
     port: int
+    pid: int | None = None
+    """Its process, when it is one of ours."""
 
     @classmethod
     def parse(cls, url: str) -> Address:
@@ -69,7 +71,7 @@ def local_server(arguments: Sequence[str] = ()) -> Iterator[Address]:
                 log.seek(0)
                 lines = log.read().strip().splitlines() or ["it said nothing"]
                 raise ServerError(f"the server did not start: {lines[-1]}")
-            yield address
+            yield replace(address, pid=process.pid)
         finally:
             _end(process)
 

@@ -1,4 +1,4 @@
-"""`voxduct bench latency|wer|tts|peers|noise`: measures; the last line of stdout is one JSON object.
+"""`voxduct bench latency|load|wer|tts|peers|noise`: measures; the last line of stdout is one JSON object.
 
 Without `--url` a server of its own is started for it. What the figures mean: docs/benchmarks.md.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from voxduct.bench import latency, noise, tts, wer
+from voxduct.bench import latency, load, noise, tts, wer
 from voxduct.bench.bundled import bundled, demo_clips, sentence_lists
 from voxduct.bench.clips import Clip, read_clips
 from voxduct.bench.local_server import Address, local_server
@@ -36,6 +36,7 @@ def register(commands: Commands) -> None:
     parser = commands.add_parser("bench", help="measure", description=__doc__, allow_abbrev=False)
     questions = parser.add_subparsers(title="questions", metavar="QUESTION", required=True)
     _register_latency(questions)
+    _register_load(questions)
     _register_wer(questions)
     _register_tts(questions)
     bench_peers.register(questions)
@@ -61,6 +62,17 @@ def _register_latency(questions: Commands) -> None:
     parser.add_argument("--sessions", type=positive_int, default=1, help="recordings played at once")
     parser.add_argument("--speaking", type=int, default=0, help="sessions that speak meanwhile")
     parser.set_defaults(run=run_latency)
+
+
+def _register_load(questions: Commands) -> None:
+    parser = _question(questions, "load", "how many can talk at once", "the demo's recording")
+    parser.add_argument("--streams", type=positive_int, help="measure this many instead of finding the greatest number")
+    parser.add_argument("--seconds", type=positive_int, default=30, help="each talks for so long a step (default 30)")
+    parser.add_argument("--limit-ms", type=positive_int, default=1000, help="of the 95th percentile (default 1000)")
+    parser.add_argument(
+        "--by-heard", action="store_true", help="judge by how far was heard, not by committed words (random weights)"
+    )
+    parser.set_defaults(run=run_load)
 
 
 def _register_wer(questions: Commands) -> None:
@@ -97,6 +109,29 @@ def run_latency(options: argparse.Namespace) -> int:
     with _server(options) as address:
         figures = latency.measure(address, clips, wanted)
     return _report("latency", figures, card, options)
+
+
+def run_load(options: argparse.Namespace) -> int:
+    """Answers the question of how many."""
+    wanted = load.LoadOptions(
+        seconds=options.seconds, limit_s=options.limit_ms / 1000, by_heard=options.by_heard, most=options.streams or 256
+    )
+    clips = _clips(options, demo_clips)
+    card = machine_card()
+
+    def step(streams: int) -> load.Step:
+        taken = load.measure(address, clips, streams, wanted)
+        verdict = "in time" if taken.good else "late"
+        print(f"{streams} streams: {verdict}, {json.dumps(taken.figures)}", file=sys.stderr, flush=True)
+        return taken
+
+    with _server(options, "--no-tts", "--max-sessions", str(wanted.most)) as address:
+        if options.streams is not None:
+            taken = step(options.streams)
+            return _report("load", {**taken.figures, "in_time": taken.good}, card, options)
+        greatest, steps = load.find_limit(step, wanted.most)
+    best = next((taken.figures for taken in steps if taken.streams == greatest), {})
+    return _report("load", {**best, "streams": greatest, "limit_ms": options.limit_ms}, card, options)
 
 
 def run_wer(options: argparse.Namespace) -> int:
@@ -146,11 +181,11 @@ def _clips(options: argparse.Namespace, default: Callable[[], list[Clip]]) -> Se
 
 
 @contextmanager
-def _server(options: argparse.Namespace) -> Iterator[Address]:
+def _server(options: argparse.Namespace, *more: str) -> Iterator[Address]:
     if options.url is not None:
         yield Address.parse(options.url)
     else:
-        with local_server(engine_arguments(options)) as address:
+        with local_server([*engine_arguments(options), *more]) as address:
             yield address
 
 

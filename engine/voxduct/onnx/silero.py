@@ -7,6 +7,7 @@ each.)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,6 +32,34 @@ class SileroState:
     memory: Floats = field(default_factory=lambda: np.zeros(STATE_SHAPE, np.float32))
 
 
+class _Hearing:
+    """A stream's frames on their way through the graph."""
+
+    def __init__(self, frames: Floats, state: SileroState) -> None:
+        self.frames = frames
+        self.state = state
+        self.memory = state.memory
+        self.probabilities = np.empty(len(frames), np.float32)
+
+    @classmethod
+    def of(cls, stream: object) -> _Hearing:
+        frames, state = stream if isinstance(stream, tuple) else (None, stream)
+        if not isinstance(state, SileroState) or not isinstance(frames, np.ndarray):
+            raise TypeError(f"expected frames and a SileroState, not {type(state).__name__}")
+        return cls(frames, state)
+
+    def wave(self, step: int) -> Floats:
+        """A frame with what came before it."""
+        before = self.frames[step - 1][-CONTEXT:] if step else self.state.context
+        return np.concatenate([before, self.frames[step]])
+
+    def keep(self) -> None:
+        """All frames were judged: the stream remembers them."""
+        if len(self.frames):
+            self.state.context = self.frames[-1][-CONTEXT:]
+            self.state.memory = self.memory
+
+
 class SileroVad:
     """Speech probability of 32-ms frames; shared by all streams."""
 
@@ -50,17 +79,29 @@ class SileroVad:
 
     def probabilities(self, frames: Floats, state: object) -> Floats:
         """Frames of shape [n, 512] to probabilities of shape [n]; advances `state` in place."""
-        if not isinstance(state, SileroState):
-            raise TypeError(f"expected SileroState, not {type(state).__name__}")
-        probabilities = np.empty(len(frames), np.float32)
-        for i, frame in enumerate(frames):
-            heard = np.concatenate([state.context, frame])[None]
-            speech, state.memory = self._session.run(
-                ["output", "stateN"], {"input": heard, "state": state.memory, "sr": self._rate}
-            )
-            state.context = frame[-CONTEXT:]
-            probabilities[i] = speech[0, 0]
+        (probabilities,) = self.probabilities_together([(frames, state)])
         return probabilities
+
+    def probabilities_together(self, streams: Sequence[object]) -> list[Floats]:
+        """(frames, state) of several streams, of any number of frames each, to their probabilities.
+
+        The first frames of all are one run of the graph, then the second ones, and so on. No state changes when it
+        raises.
+        """
+        heard = [_Hearing.of(stream) for stream in streams]
+        for step in range(max((len(one.frames) for one in heard), default=0)):
+            rows = [one for one in heard if step < len(one.frames)]
+            waves = np.stack([one.wave(step) for one in rows])
+            memory = np.concatenate([one.memory for one in rows], axis=1)
+            speech, memory = self._session.run(
+                ["output", "stateN"], {"input": waves, "state": memory, "sr": self._rate}
+            )
+            for row, one in enumerate(rows):
+                one.memory = memory[:, row : row + 1]
+                one.probabilities[step] = speech[row, 0]
+        for one in heard:
+            one.keep()
+        return [one.probabilities for one in heard]
 
 
 def packaged_graph() -> Path:

@@ -67,11 +67,17 @@ def is_multilingual(folder: Path) -> bool:
 
 
 def read_decoding(folder: Path) -> DecodingOptions:
-    """Suppressed tokens and the length limit, from `generation_config.json`, else from `config.json`."""
+    """Suppressed tokens and the length limit, from `generation_config.json`, else from `config.json`.
+
+    `streaming.tokens_per_s` in `config.json` is a hard limit of tokens per second of audio.
+    """
     config = {**read_json(folder / "config.json"), **read_json(folder / "generation_config.json")}
     defaults = DecodingOptions()
     most = int(config.get("max_target_positions") or config.get("max_length") or 448)
+    rate = (config.get("streaming") or {}).get("tokens_per_s")
     return DecodingOptions(
+        max_tokens_per_s=defaults.max_tokens_per_s if rate is None else float(rate),
+        spare_tokens=defaults.spare_tokens if rate is None else 0,
         suppress=tuple(config.get("suppress_tokens") or ()),
         begin_suppress=tuple(config.get("begin_suppress_tokens") or ()),
         max_tokens=min(defaults.max_tokens, most - 8),

@@ -25,6 +25,13 @@ class Conversation(Protocol):
     def backlog(self) -> int:
         """Samples accepted but not yet judged."""
 
+    @property
+    def update_due(self) -> bool:
+        """Whether `jobs()` would hand out an update if updates were not held."""
+
+    def hold(self, *, updates: bool, speculations: bool) -> None:
+        """What is not to be computed for now."""
+
     def receive_audio(self, data: bytes) -> None:
         """One binary message."""
 

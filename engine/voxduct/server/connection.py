@@ -46,7 +46,7 @@ class Connection:
         self._socket = socket
         self._clock = clock
         self._metrics = metrics
-        self._lane = scheduler.lane(self._job_done)
+        self._lane = scheduler.lane(self._job_done, self._take_turn)
         self._results: deque[tuple[Job, object]] = deque()
         self._resulted = asyncio.Event()
         self._sendable = asyncio.Event()
@@ -55,7 +55,15 @@ class Connection:
         self._gone = False
         self._bridges = bridges or Bridges()
         self._dialogue = Dialogue(
-            name, backend, limits, metrics, submit=self._lane.submit, now=clock.now, observe=self._observe
+            name,
+            backend,
+            limits,
+            metrics,
+            submit=self._lane.submit,
+            now=clock.now,
+            observe=self._observe,
+            want_update=self._lane.want_update,
+            relaxed=lambda: scheduler.pace.relaxed,
         )
 
     async def run(self) -> None:
@@ -150,9 +158,14 @@ class Connection:
         self._results.append((job, result))
         self._resulted.set()
 
+    def _take_turn(self) -> None:
+        self._dialogue.take_turn()
+        self._wake()
+
     def _wake(self) -> None:
         """Something may have changed: the writer and a waiting reader look again."""
-        self._sendable.set()
+        if self._dialogue.talkative:
+            self._sendable.set()
         self._roomy.set()
 
     def _leave(self) -> None:

@@ -71,7 +71,14 @@ class Dialogue:
         submit: Callable[[Job], None],
         now: Callable[[], float],
         observe: Callable[[Event], None] = lambda event: None,
+        want_update: Callable[[bool], None] | None = None,
+        relaxed: Callable[[], bool] = lambda: True,
     ) -> None:
+        """Without `want_update`, updates are submitted as soon as they are due.
+
+        With it, it is told whether one is due, and `take_turn` is to be called when it should run. `relaxed` tells
+        whether work that may be in vain does no harm.
+        """
         self.name = name
         self.timeline = Timeline(metrics)
         self.finished = False
@@ -83,6 +90,8 @@ class Dialogue:
         self._submit = submit
         self._now = now
         self._observe = observe
+        self._want_update = want_update
+        self._relaxed = relaxed
         self._wire = ServerWire(
             voices=backend.voices,
             max_message_bytes=limits.max_message_bytes,
@@ -188,9 +197,20 @@ class Dialogue:
         if self._session is None:
             return
         self._session.pause_output(self._outbox.speech_full)
-        for job in self._session.jobs():
+        self._drain(self._session, held=self._want_update is not None)
+        if self._want_update is not None:
+            self._want_update(self._session.update_due)
+
+    def take_turn(self) -> None:
+        """Submits the update that is due."""
+        if self._session is not None:
+            self._drain(self._session, held=False)
+
+    def _drain(self, session: Conversation, *, held: bool) -> None:
+        session.hold(updates=held, speculations=not self._relaxed())
+        for job in session.jobs():
             self._submit(job)
-        for event in self._session.events():
+        for event in session.events():
             self._tell(event)
 
     def _tell(self, event: Event) -> None:
@@ -222,6 +242,11 @@ class Dialogue:
             self._outbox.push(item)
 
     # --- what goes out
+
+    @property
+    def talkative(self) -> bool:
+        """Something waits to be sent, or nothing more will."""
+        return self.finished or len(self._outbox) > 0
 
     def next_message(self) -> str | bytes | None:
         """The next message to send: str for text, bytes for binary; None when nothing waits."""

@@ -44,6 +44,9 @@ class Limits:
     """Markers that may wait for their echo."""
     max_queue_delay_s: float = 2.0
     """Seconds that jobs may wait for a thread before new sessions are refused with 503."""
+    max_firm_load: float = 0.8
+    """Share of the threads' time that VAD and final passes may take before new sessions are refused with 503. Updates
+    come less often under load and make room; these two cannot, so that beyond it finals would be late."""
     drain_s: float = 10.0
     """Seconds for finishing what is open when the server goes away, or a client did."""
 

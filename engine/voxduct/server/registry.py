@@ -37,10 +37,13 @@ class Drainable(Protocol):
 class Registry:
     """Open connections, by name. Used on the event loop's thread."""
 
-    def __init__(self, limits: Limits, queue_delay: Callable[[], float]) -> None:
+    def __init__(
+        self, limits: Limits, queue_delay: Callable[[], float], firm_load: Callable[[], float] = lambda: 0.0
+    ) -> None:
         self.state = ServerState.LOADING
         self._limits = limits
         self._queue_delay = queue_delay
+        self._firm_load = firm_load
         self._open: dict[str, Drainable] = {}
         self._empty = asyncio.Event()
         self._empty.set()
@@ -69,6 +72,11 @@ class Registry:
         delay = self._queue_delay()
         if delay > self._limits.max_queue_delay_s:
             return Refusal(503, "overloaded", f"jobs wait {delay:.1f} s for a processor", RETRY_AFTER_S)
+        load = self._firm_load()
+        if load > self._limits.max_firm_load:
+            return Refusal(
+                503, "overloaded", f"{load:.0%} of the threads' time is needed for final texts", RETRY_AFTER_S
+            )
         return None
 
     def new_name(self) -> str:

@@ -2,26 +2,30 @@
 
 Each session has a `Lane`. A lane hands few jobs at a time to the shared queue, so that one busy session cannot crowd
 out the others, and a closed lane's jobs are dropped. Results come back on the event loop, in no promised order.
+
+Updates are asked for when a thread is about to be free for them (`on_turn`), not handed in as soon as they are due: so
+the machine's load decides how often they run, and each hears all that was said by then.
 """
 
 from __future__ import annotations
 
 import asyncio
 import heapq
-import itertools
 import threading
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
 from voxduct.models import Job, JobKind
 from voxduct.server.clock import Clock
+from voxduct.server.job_queue import JobQueue, Ticket
+from voxduct.server.pace import Pace, UpdateGate
 
 LANE_WIDTH = 4  # jobs of one session in the shared queue or running
-RECENT_S = 5.0  # queue delays older than this say nothing about now
+SPARE_UPDATES = 1  # queued beyond those that run, so that no thread waits for the event loop
+OBSERVED_S = 1.0  # how often the pace is adjusted
 
 OnResult: TypeAlias = Callable[[Job, object], None]
+OnTurn: TypeAlias = Callable[[], None]
 
 
 class JobWatcher(Protocol):
@@ -31,22 +35,27 @@ class JobWatcher(Protocol):
         """A job ran."""
 
 
-@dataclass(order=True, slots=True)
-class _Ticket:
-    kind: JobKind
-    arrival: int
-    job: Job = field(compare=False)
-    lane: Lane = field(compare=False)
-    submitted: float = field(compare=False)
+class LaneHost(Protocol):
+    """What a lane needs of its scheduler."""
+
+    def ticket(self, job: Job, lane: Lane) -> Ticket[Lane]:
+        """A job with its place in the order."""
+
+    def enqueue(self, ticket: Ticket[Lane]) -> None:
+        """Lets the next free thread have the job."""
+
+    def want_update(self, lane: Lane, wanted: bool) -> None:
+        """Whether the lane has an update to hand in when its turn comes."""
 
 
 class Lane:
     """One session's way into the scheduler. Use it on the event loop's thread only."""
 
-    def __init__(self, scheduler: JobScheduler, on_result: OnResult) -> None:
-        self._scheduler = scheduler
+    def __init__(self, host: LaneHost, on_result: OnResult, on_turn: OnTurn = lambda: None) -> None:
+        self._host = host
         self._on_result = on_result
-        self._waiting: list[_Ticket] = []
+        self._on_turn = on_turn
+        self._waiting: list[Ticket[Lane]] = []
         self._out = 0
         self.closed = False
 
@@ -59,23 +68,33 @@ class Lane:
         """Runs the job some time; `on_result(job, what it returned or raised)` follows on the event loop."""
         if self.closed:
             return
-        ticket = self._scheduler.ticket(job, self)
+        ticket = self._host.ticket(job, self)
         if job.kind is JobKind.VAD:  # short, and everything else depends on it: never behind the lane's own jobs
             self._out += 1
-            self._scheduler.enqueue(ticket)
+            self._host.enqueue(ticket)
         else:
             heapq.heappush(self._waiting, ticket)
             self._release()
+
+    def want_update(self, wanted: bool) -> None:
+        """Whether an update could be submitted; `on_turn()` is called when it should be."""
+        self._host.want_update(self, wanted and not self.closed)
+
+    def take_turn(self) -> None:
+        """Called by the scheduler, on the event loop: submit the update now."""
+        if not self.closed:
+            self._on_turn()
 
     def close(self) -> None:
         """Drops the jobs that have not begun, and the result of one that has."""
         self.closed = True
         self._waiting.clear()
+        self._host.want_update(self, False)
 
     def _release(self) -> None:
         while self._waiting and self._out < LANE_WIDTH:
             self._out += 1
-            self._scheduler.enqueue(heapq.heappop(self._waiting))
+            self._host.enqueue(heapq.heappop(self._waiting))
 
     def deliver(self, job: Job, result: object) -> None:
         """Called by the scheduler, on the event loop."""
@@ -86,7 +105,7 @@ class Lane:
 
 
 class JobScheduler:
-    """A fixed number of threads and one queue, ordered by `JobKind`, then arrival.
+    """A fixed number of threads and one queue.
 
     Used as an async context manager; on leaving, waiting jobs are dropped and running ones are waited for.
     """
@@ -94,9 +113,11 @@ class JobScheduler:
     def __init__(self, workers: int, clock: Clock, watcher: JobWatcher) -> None:
         self._clock = clock
         self._watcher = watcher
-        self._arrivals = itertools.count()
-        self._queue: list[_Ticket] = []
-        self._recent: deque[tuple[float, float]] = deque()  # when a job began, how long it had waited
+        self._queue: JobQueue[Lane] = JobQueue(workers)
+        self.pace = Pace()
+        """How much less often than on an idle machine updates run."""
+        self._updates: UpdateGate[Lane] = UpdateGate(workers + SPARE_UPDATES, self.pace)
+        self._observed = clock.now()
         self._changed = threading.Condition()
         self._closing = False
         self._threads = [
@@ -118,9 +139,9 @@ class JobScheduler:
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
 
-    def lane(self, on_result: OnResult) -> Lane:
+    def lane(self, on_result: OnResult, on_turn: OnTurn = lambda: None) -> Lane:
         """A way in for one session; close it when the session ends."""
-        return Lane(self, on_result)
+        return Lane(self, on_result, on_turn)
 
     @property
     def workers(self) -> int:
@@ -128,56 +149,93 @@ class JobScheduler:
         return len(self._threads)
 
     def queue_delay(self) -> float:
-        """Seconds a job waits for a thread nowadays: the mean of the last seconds, or the oldest one's wait so far."""
-        now = self._clock.now()
+        """Seconds a job waits for a thread nowadays: the mean of the slowest kind, or the oldest one's wait so far."""
         with self._changed:
-            while self._recent and self._recent[0][0] < now - RECENT_S:
-                self._recent.popleft()
-            mean = sum(delay for _, delay in self._recent) / len(self._recent) if self._recent else 0.0
-            oldest = min((ticket.submitted for ticket in self._queue), default=now)
-        return max(mean, now - oldest)
+            return self._queue.delay(self._clock.now())
 
-    def ticket(self, job: Job, lane: Lane) -> _Ticket:
+    def firm_load(self) -> float:
+        """The share of the threads' time, 0 to 1, that VAD and final passes took lately: what cannot be left out."""
+        with self._changed:
+            return self._queue.firm_load(self._clock.now())
+
+    def ticket(self, job: Job, lane: Lane) -> Ticket[Lane]:
         """A job with its place in the order."""
-        return _Ticket(job.kind, next(self._arrivals), job, lane, self._clock.now())
+        return self._queue.ticket(job, lane, self._clock.now())
 
-    def enqueue(self, ticket: _Ticket) -> None:
+    def enqueue(self, ticket: Ticket[Lane]) -> None:
         """Lets the next free thread have the job, unless a more urgent one is there."""
+        if ticket.kind is JobKind.UPDATE:
+            self._updates.entered()
         with self._changed:
-            heapq.heappush(self._queue, ticket)
+            self._queue.put(ticket)
             self._changed.notify()
 
-    def _next(self) -> _Ticket | None:
+    def want_update(self, lane: Lane, wanted: bool) -> None:
+        """Whether the lane has an update to hand in; it is told when. On the event loop."""
+        self._updates.want(lane, wanted, self._clock.now())
+        self._give_turns()
+
+    def _give_turns(self) -> None:
+        now = self._clock.now()
+        if now - self._observed >= OBSERVED_S:
+            with self._changed:
+                busy = self._queue.busy(now, OBSERVED_S)
+            self.pace.observe(busy)
+            self._observed = now
+        while (lane := self._updates.next(now)) is not None:
+            lane.take_turn()
+
+    def _next(self) -> list[Ticket[Lane]]:
         with self._changed:
             while not self._queue and not self._closing:
                 self._changed.wait()
-            if self._closing:
-                return None
-            ticket = heapq.heappop(self._queue)
-            now = self._clock.now()
-            self._recent.append((now, now - ticket.submitted))
-            return ticket
+            return [] if self._closing else self._queue.take(self._clock.now())
 
     def _work(self) -> None:
-        while (ticket := self._next()) is not None:
-            result: object = None
-            if not ticket.lane.closed:  # else its session is gone: nobody wants the result
-                result = self._run(ticket)
-            self._deliver(ticket, result)
+        while tickets := self._next():
+            wanted = [ticket for ticket in tickets if not ticket.owner.closed]  # of the others the session is gone
+            results = dict(zip(map(id, wanted), self._run(wanted), strict=True)) if wanted else {}
+            self._deliver([(ticket, results.get(id(ticket))) for ticket in tickets])
 
-    def _run(self, ticket: _Ticket) -> object:
+    def _run(self, tickets: Sequence[Ticket[Lane]]) -> list[object]:
         began = self._clock.now()
-        failed = False
-        try:
-            result = ticket.job.run()
-        except Exception as error:  # whatever a model raises fails its utterance, not the thread
-            result, failed = error, True
-        self._watcher.job_ran(ticket.kind, began - ticket.submitted, self._clock.now() - began, failed)
-        return result
+        results = run_together([ticket.job for ticket in tickets])
+        now = self._clock.now()
+        with self._changed:
+            self._queue.ran(tickets[0].kind, now - began, now)
+        share = (now - began) / len(tickets)
+        for ticket, result in zip(tickets, results, strict=True):
+            self._watcher.job_ran(ticket.kind, began - ticket.submitted, share, isinstance(result, Exception))
+        return results
 
-    def _deliver(self, ticket: _Ticket, result: object) -> None:
+    def _deliver(self, results: Sequence[tuple[Ticket[Lane], object]]) -> None:
         assert self._loop is not None  # the threads start in __aenter__
         try:
-            self._loop.call_soon_threadsafe(ticket.lane.deliver, ticket.job, result)
+            self._loop.call_soon_threadsafe(self._hand_over, results)
         except RuntimeError:  # the loop was closed meanwhile: there is nobody to tell
             pass
+
+    def _hand_over(self, results: Sequence[tuple[Ticket[Lane], object]]) -> None:
+        for ticket, result in results:
+            if ticket.kind is JobKind.UPDATE:
+                self._updates.left()
+            ticket.owner.deliver(ticket.job, result)
+        self._give_turns()
+
+
+def run_together(jobs: Sequence[Job]) -> list[object]:
+    """What each job returned or raised; several share one run. Where that fails, each runs alone."""
+    shared = [job.shared for job in jobs if job.shared is not None]
+    if len(jobs) > 1:
+        try:
+            return list(shared[0].run([one.argument for one in shared]))
+        except Exception:  # whatever a model raises: find out whose fault it is
+            pass
+    return [_run_alone(job) for job in jobs]
+
+
+def _run_alone(job: Job) -> object:
+    try:
+        return job.run()
+    except Exception as error:  # whatever a model raises fails its utterance, not the thread
+        return error

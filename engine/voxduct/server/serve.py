@@ -47,7 +47,7 @@ class VoiceServer:
         self._load = load
         self._clock = SystemClock() if clock is None else clock
         self._scheduler = JobScheduler(options.workers, self._clock, self.metrics)
-        self._registry = Registry(options.limits, self._scheduler.queue_delay)
+        self._registry = Registry(options.limits, self._scheduler.queue_delay, self._scheduler.firm_load)
         self._bridges = Bridges()
         self._app = App(options, self._scheduler, self._registry, self.metrics, self._clock, self._bridges)
         self._uvicorn = _Uvicorn(_config(self._app, options), self._on_signal, self.listening)

@@ -75,6 +75,10 @@ class Hearing:
         self._out: dict[Job, _Stage] = {}
         self.speculations = self._counts.speculations
         """What became of final passes that began before the end of their utterance was decided, in all sessions."""
+        self.hold_updates = False
+        """Hand no updates out for now; `update_due` tells whether there is one."""
+        self.hold_speculations = False
+        """Begin no final passes that may be in vain for now."""
         self.received = 0
         """Samples accepted so far, at 16 kHz."""
         self.done = False
@@ -84,6 +88,11 @@ class Hearing:
     def backlog(self) -> int:
         """Samples accepted but not yet judged; the shell stops reading its socket when this grows too large."""
         return self.received - self._vad.position
+
+    @property
+    def update_due(self) -> bool:
+        """Whether an update is held."""
+        return any(stream.update_due is not None for stream in self._streams)
 
     def receive(self, data: bytes) -> None:
         """One binary message; raises AudioFormatError and drops the message when it cannot be audio."""
@@ -117,6 +126,8 @@ class Hearing:
         stages: list[VadStage | AsrStream] = [self._vad, *self._streams]
         jobs = self._speculate()
         for stage in stages:
+            if self.hold_updates and isinstance(stage, AsrStream) and stage.update_due is not None:
+                continue
             job = stage.next_job()
             if job is not None:
                 # a final pass takes the place of an update that is still out; what that returns is dropped
@@ -127,7 +138,7 @@ class Hearing:
 
     def _speculate(self) -> list[Job]:
         """The final pass of an utterance that may have ended, if all audio was judged: those who lag must not guess."""
-        if self._open is None or self.backlog >= self._frame_size:
+        if self._open is None or self.hold_speculations or self.backlog >= self._frame_size:
             return []
         speculation = self._open.speculate()
         if speculation is None:

@@ -69,6 +69,16 @@ class Session:
         """Samples accepted but not yet judged by the VAD; stop reading the socket when this grows too large."""
         return self._hearing.backlog
 
+    @property
+    def update_due(self) -> bool:
+        """Whether `jobs()` would hand out an update if updates were not held."""
+        return self._hearing.update_due
+
+    def hold(self, *, updates: bool, speculations: bool) -> None:
+        """What is not to be computed for now. Text that was held is heard later, with more of it at once."""
+        self._hearing.hold_updates = updates
+        self._hearing.hold_speculations = speculations
+
     def receive_audio(self, data: bytes) -> None:
         """Raises AudioFormatError (the message is dropped, the session goes on) or MessageError after the end."""
         self._refuse_after_end()
