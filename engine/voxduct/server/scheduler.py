@@ -52,7 +52,7 @@ class Lane:
 
     @property
     def busy(self) -> bool:
-        """Some job has not come back yet."""
+        """Some job that is not a revision has not come back yet."""
         return self._out > 0 or bool(self._waiting)
 
     def submit(self, job: Job) -> None:
@@ -60,7 +60,9 @@ class Lane:
         if self.closed:
             return
         ticket = self._scheduler.ticket(job, self)
-        if job.kind is JobKind.VAD:  # short, and everything else depends on it: never behind the lane's own jobs
+        if job.kind is JobKind.REVISION:  # waits for all others anyway, and must not take a place in the lane
+            self._scheduler.enqueue(ticket)
+        elif job.kind is JobKind.VAD:  # short, and everything else depends on it: never behind the lane's own jobs
             self._out += 1
             self._scheduler.enqueue(ticket)
         else:
@@ -79,7 +81,7 @@ class Lane:
 
     def deliver(self, job: Job, result: object) -> None:
         """Called by the scheduler, on the event loop."""
-        self._out -= 1
+        self._out -= job.kind is not JobKind.REVISION
         if not self.closed:
             self._release()
             self._on_result(job, result)
@@ -87,6 +89,9 @@ class Lane:
 
 class JobScheduler:
     """A fixed number of threads and one queue, ordered by `JobKind`, then arrival.
+
+    A revision begins only when nothing else waits, and more than half of the threads (two at least) have nothing to
+    do: one that has begun must leave threads free for what comes next. With one thread there are none.
 
     Used as an async context manager; on leaving, waiting jobs are dropped and running ones are waited for.
     """
@@ -99,6 +104,8 @@ class JobScheduler:
         self._recent: deque[tuple[float, float]] = deque()  # when a job began, how long it had waited
         self._changed = threading.Condition()
         self._closing = False
+        self._idle = 0  # threads that wait for a job
+        self._idle_for_revision = max(2, workers // 2 + 1)
         self._threads = [
             threading.Thread(target=self._work, name=f"voxduct-job-{number}", daemon=True) for number in range(workers)
         ]
@@ -134,7 +141,8 @@ class JobScheduler:
             while self._recent and self._recent[0][0] < now - RECENT_S:
                 self._recent.popleft()
             mean = sum(delay for _, delay in self._recent) / len(self._recent) if self._recent else 0.0
-            oldest = min((ticket.submitted for ticket in self._queue), default=now)
+            waiting = (ticket.submitted for ticket in self._queue if ticket.kind is not JobKind.REVISION)
+            oldest = min(waiting, default=now)
         return max(mean, now - oldest)
 
     def ticket(self, job: Job, lane: Lane) -> _Ticket:
@@ -149,14 +157,23 @@ class JobScheduler:
 
     def _next(self) -> _Ticket | None:
         with self._changed:
-            while not self._queue and not self._closing:
+            self._idle += 1
+            while not self._ready() and not self._closing:
                 self._changed.wait()
+            self._idle -= 1
             if self._closing:
                 return None
             ticket = heapq.heappop(self._queue)
-            now = self._clock.now()
-            self._recent.append((now, now - ticket.submitted))
+            if ticket.kind is not JobKind.REVISION:  # that one waits by choice
+                now = self._clock.now()
+                self._recent.append((now, now - ticket.submitted))
             return ticket
+
+    def _ready(self) -> bool:
+        """Whether the most urgent job may begin now; call it with the lock held."""
+        if not self._queue:
+            return False
+        return self._queue[0].kind is not JobKind.REVISION or self._idle >= self._idle_for_revision
 
     def _work(self) -> None:
         while (ticket := self._next()) is not None:
