@@ -76,6 +76,20 @@ def test_serving_others_without_a_token_is_refused(
     assert_one_line_error(capsys, "token")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (("--second-beam", "4"), "--second-asr"),
+        (("--second-asr", "default", "--workers", "1"), "--workers 2"),
+    ],
+)
+def test_second_pass_that_could_never_run_is_refused(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], what: str
+) -> None:
+    assert code_of("serve", *arguments) == 2
+    assert_one_line_error(capsys, what)
+
+
 def test_token_file_that_cannot_be_read_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert code_of("serve", "--token-file", str(tmp_path / "none")) == 2
     assert_one_line_error(capsys, str(tmp_path / "none"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -112,10 +113,10 @@ def test_revision_of_what_was_heard_right_is_not_said() -> None:
     assert len(second.windows) == 3, "it listened to all of them"
 
 
-@pytest.mark.parametrize("how", [{"revisions": False}, {"lockstep": True}])
-def test_revision_nobody_asked_for_costs_nothing(how: dict[str, bool]) -> None:
+@pytest.mark.parametrize(("wanted", "lockstep"), [(False, False), (True, True)])
+def test_revision_nobody_asked_for_costs_nothing(wanted: bool, lockstep: bool) -> None:
     second = Careful()
-    assert revisions(converse(second, **how)) == []
+    assert revisions(converse(second, revisions=wanted, lockstep=lockstep)) == []
     assert second.windows == []
 
 
@@ -221,7 +222,7 @@ def test_revisions_delay_nothing_and_are_heard_one_at_a_time() -> None:
     assert plain == shell(None).run()
     began = [time for time, job in having.ran if job.kind is JobKind.REVISION]
     assert len(began) > 1
-    assert all(later - earlier >= 2.0 for earlier, later in zip(began, began[1:], strict=False))
+    assert all(later - earlier >= 2.0 for earlier, later in itertools.pairwise(began))
     finals = {event.utterance: time for time, event in said if isinstance(event, FinalText)}
     assert all(time >= finals[event.utterance] + 2.0 for time, event in said if isinstance(event, RevisedText))
 

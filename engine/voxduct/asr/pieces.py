@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,7 +40,7 @@ def cut(words: Sequence[Word], start: int, end: int, longest: int) -> list[Piece
 def _widest_gap(words: Sequence[Word], start: int, longest: int) -> int:
     """The middle of the widest gap in the later half of the longest piece from `start`; its end, if there is none."""
     gaps = []
-    for before, after in zip(words, words[1:], strict=False):
+    for before, after in itertools.pairwise(words):
         middle = (before.end + after.start) // 2
         if start + longest // 2 < middle <= start + longest:
             gaps.append((after.start - before.end, middle))
