@@ -137,6 +137,8 @@ def test_transcribe_json_is_one_object_per_file_in_order(capsys: pytest.CaptureF
     assert clip["duration"] == pytest.approx(soundfile.info(CLIP).duration, abs=0.01)
     assert " ".join(word["word"] for word in clip["words"]) == clip["text"]
     assert all(0 <= word["start"] <= word["end"] <= clip["duration"] + 0.5 for word in clip["words"])
+    assert [(one["language"], one["language_probability"]) for one in clip["segments"]] == [("en", 1.0)]
+    assert 0.0 < clip["segments"][0]["confidence"] <= 1.0
     assert nothing["text"] == ""
     assert nothing["segments"] == nothing["words"] == []
     assert nothing["duration"] == 1.0

@@ -99,7 +99,7 @@ class PlainCaptions:
 
 @dataclasses.dataclass(slots=True)
 class _Paragraph:
-    """What was written last: an utterance, or a note."""
+    """An utterance as it is written."""
 
     utterance: int | None
     words: list[str]
@@ -110,7 +110,7 @@ class _Paragraph:
 class TerminalCaptions:
     """Committed words solid, what may still change dim behind them.
 
-    Only the dim part is ever rewritten, and what a `revised` says of an utterance that is still on the screen.
+    Only the dim part is ever rewritten, and an utterance that is revised while it is still on the screen.
     """
 
     def __init__(self, out: TextIO) -> None:

@@ -113,7 +113,8 @@ class Dialogue:
 
     def receive_result(self, job: Job, result: object) -> None:
         """What a submitted job returned, or the exception it raised."""
-        told = isinstance(result, VoxductError) and job.kind is not JobKind.REVISION  # else nobody else hears of it
+        # nobody else hears of a revision that failed: it does not come
+        told = isinstance(result, VoxductError) and job.kind is not JobKind.REVISION
         if isinstance(result, Exception) and not told:
             log.error("session %s: a %s job failed", self.name, job.kind.name, exc_info=result)
         assert self._session is not None  # jobs come from it
