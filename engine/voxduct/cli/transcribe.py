@@ -69,9 +69,7 @@ def _finals(engine: Engine, recording: Recording, options: argparse.Namespace) -
 def _final(segment: Segment, number: int) -> FinalText:
     confidence = sum(word.probability for word in segment.words) / max(len(segment.words), 1)
     language = segment.language
-    return FinalText(
-        number, segment.start, segment.end, segment.words, confidence, language.code, language.probability
-    )
+    return FinalText(number, segment.start, segment.end, segment.words, confidence, language.code, language.probability)
 
 
 def _printed(recording: Recording, finals: list[FinalText], options: argparse.Namespace) -> str:
