@@ -78,6 +78,20 @@ def test_serving_others_without_a_token_is_refused(
     assert_one_line_error(capsys, "token")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (("--second-beam", "4"), "--second-asr"),
+        (("--second-asr", "default", "--workers", "1"), "--workers 2"),
+    ],
+)
+def test_second_pass_that_could_never_run_is_refused(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], what: str
+) -> None:
+    assert code_of("serve", *arguments) == 2
+    assert_one_line_error(capsys, what)
+
+
 def test_token_file_that_cannot_be_read_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert code_of("serve", "--token-file", str(tmp_path / "none")) == 2
     assert_one_line_error(capsys, str(tmp_path / "none"))
@@ -125,6 +139,8 @@ def test_transcribe_json_is_one_object_per_file_in_order(capsys: pytest.CaptureF
     assert clip["duration"] == pytest.approx(soundfile.info(CLIP).duration, abs=0.01)
     assert " ".join(word["word"] for word in clip["words"]) == clip["text"]
     assert all(0 <= word["start"] <= word["end"] <= clip["duration"] + 0.5 for word in clip["words"])
+    assert [(one["language"], one["language_probability"]) for one in clip["segments"]] == [("en", 1.0)]
+    assert 0.0 < clip["segments"][0]["confidence"] <= 1.0
     assert nothing["text"] == ""
     assert nothing["segments"] == nothing["words"] == []
     assert nothing["duration"] == 1.0

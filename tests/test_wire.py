@@ -24,6 +24,7 @@ from voxduct.events import (
     InputEnded,
     MarkerReached,
     PartialText,
+    RevisedText,
     SpeechAudio,
     SpeechAudioEnded,
     SpeechAudioStarted,
@@ -58,6 +59,7 @@ EVENTS: list[Event] = [
     PartialText(1, "so", 4800),
     CommittedText(1, (Word("well", 1600, 2400, 0.91239), Word("yes", 2400, 3200, 1.0))),
     FinalText(1, 1600, 3200, (Word("well", 1600, 2400, 0.9),), 0.87654321, "en"),
+    RevisedText(1, 1, 1600, 3200, (Word("whale", 1600, 2400, 0.9),), 0.9, "en", 0.987654),
     MarkerReached("m", 16_000),
     SpeechAudioStarted("a", "ann", 24_000),
     SpeechAudio("a", 0, np.zeros(240, np.float32)),
@@ -68,7 +70,12 @@ EVENTS: list[Event] = [
 
 
 def new_wire(**changes: Any) -> wire.ServerWire:
-    options: dict[str, Any] = {"voices": ("ann", "bob"), "max_message_bytes": 262_144, "max_text_chars": 20_000}
+    options: dict[str, Any] = {
+        "voices": ("ann", "bob"),
+        "languages": ("de", "en"),
+        "max_message_bytes": 262_144,
+        "max_text_chars": 20_000,
+    }
     return wire.ServerWire(**(options | changes))
 
 
@@ -80,7 +87,7 @@ def test_messages_are_all_in_one_of_the_unions() -> None:
 
 
 @pytest.mark.parametrize("kind", MESSAGES, ids=[kind.__name__ for kind in MESSAGES])
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_message_round_trips(kind: type[wire.Message], data: st.DataObject) -> None:
     message = data.draw(messages(kind))
@@ -149,6 +156,15 @@ def test_event_positions_become_seconds() -> None:
     assert committed.words[0] == wire.WireWord(word="well", start=0.1, end=0.15, probability=0.9124)
 
 
+def test_event_language_is_as_sure_as_it_was_found_out() -> None:
+    revised = wire.outgoing(EVENTS[5])
+    assert isinstance(revised, wire.RevisedMessage)
+    assert (revised.version, revised.language, revised.language_probability) == (1, "en", 0.9877)
+    unknown = wire.outgoing(FinalText(1, 0, 1600, (), 0.0, ""))
+    assert isinstance(unknown, wire.FinalMessage)
+    assert unknown.language_probability is None, "nothing was heard that tells the language"
+
+
 def test_error_message_tells_whose_fault_it_is() -> None:
     message = wire.error_message(InferenceError("the model broke", param="audio"), id="a")
     assert (message.code, message.param, message.id, message.fatal) == ("inference_failed", "audio", "a", False)
@@ -210,6 +226,12 @@ def test_server_wire_numbers_what_it_says_without_gaps() -> None:
     assert said[2] is None, "partials were not wanted"
 
 
+def test_server_wire_start_passes_on_each_allowed_language_once() -> None:
+    command = new_wire().receive_text('{"type": "start", "languages": ["en", "de", "en"], "revisions": true}')
+    assert isinstance(command, wire.OpenSession)
+    assert (command.languages, command.revisions) == (("en", "de"), True)
+
+
 def test_server_wire_counts_the_speech_that_was_sent() -> None:
     server = new_wire()
     assert server.encode(SpeechAudio("a", 0, np.zeros(10, np.float32))) is None, "not begun"
@@ -250,7 +272,9 @@ JSON = st.recursive(
 )
 NEAR_MESSAGES = st.fixed_dictionaries(
     {"type": st.sampled_from(["start", "marker", "say", "cancel", "stop", "ready", ""])},
-    optional=dict.fromkeys(("id", "text", "voice", "seed", "final", "sample_rate", "encoding", "version"), JSON),
+    optional=dict.fromkeys(
+        ("id", "text", "voice", "seed", "final", "sample_rate", "encoding", "version", "languages"), JSON
+    ),
 ).map(json.dumps)
 GOOD_MESSAGES = st.one_of(*(messages(kind) for kind in sorted(CLIENT, key=str))).map(wire.encode)
 INPUTS = st.one_of(
@@ -264,6 +288,7 @@ ALLOWED = {
 }
 
 
+@settings(deadline=None)
 @given(st.lists(INPUTS, max_size=20))
 def test_server_wire_answers_any_input_with_a_command_or_a_typed_error(inputs: list[str | bytes]) -> None:
     server = new_wire()

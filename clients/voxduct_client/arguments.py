@@ -51,14 +51,20 @@ def _add_file(commands: argparse._SubParsersAction[Parser], server: Parser) -> N
     command = commands.add_parser("file", parents=[server], help="stream a sound file, print captions")
     command.add_argument("path", type=Path, metavar="PATH", help="a WAV, FLAC or Ogg file")
     command.add_argument("--fast", action="store_true", help="as fast as the server takes it, not in real time")
-    command.add_argument("--json", action="store_true", help="print every message as one line of JSON")
+    _add_caption_options(command)
 
 
 def _add_mic(commands: argparse._SubParsersAction[Parser], server: Parser) -> None:
     command = commands.add_parser("mic", parents=[server], help="stream a microphone, print captions; Ctrl-C ends it")
     command.add_argument("--device", metavar="NAME", help="part of the microphone's name, or its number")
     command.add_argument("--list-devices", action="store_true", help="print the microphones and exit")
+    _add_caption_options(command)
+
+
+def _add_caption_options(command: Parser) -> None:
     command.add_argument("--json", action="store_true", help="print every message as one line of JSON")
+    revisions = "show what a second recogniser heard, if the server has one; on a terminal or with --json"
+    command.add_argument("--revisions", action="store_true", help=revisions)
 
 
 def _add_say(commands: argparse._SubParsersAction[Parser], server: Parser) -> None:

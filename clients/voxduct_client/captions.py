@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import unicodedata
+from collections import deque
 from typing import Protocol, TextIO
 
 import msgspec
@@ -14,8 +15,9 @@ from voxduct_client.client_wire import SpeechChunk
 from voxduct_client.continuity import Disconnected, Message, Reconnected
 from voxduct_client.reading_order import ReadingOrder
 
-DIM, PLAIN, CLEAR_REST = "\x1b[2m", "\x1b[0m", "\x1b[K"
+DIM, PLAIN, CLEAR_REST, CLEAR_BELOW = "\x1b[2m", "\x1b[0m", "\x1b[K", "\x1b[J"
 MIN_COLUMNS = 20
+MAX_REVISABLE = 256  # utterances; more than a screen holds
 
 
 class CaptionWriter(Protocol):
@@ -51,7 +53,7 @@ class JsonCaptions:
 
 
 class PlainCaptions:
-    """One line an utterance; its words are written when they are committed, never taken back."""
+    """One line an utterance; its words are written when they are committed, never taken back, so not revised either."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -95,14 +97,29 @@ class PlainCaptions:
         self._utterance, self._words = None, 0
 
 
+@dataclasses.dataclass(slots=True)
+class _Paragraph:
+    """An utterance as it is written."""
+
+    utterance: int | None
+    words: list[str]
+    rows: int = 1
+    version: int = 0
+
+
 class TerminalCaptions:
-    """Committed words solid, what may still change dim behind them; only the dim part is ever rewritten."""
+    """Committed words solid, what may still change dim behind them.
+
+    Only the dim part is ever rewritten, and an utterance that is revised while it is still on the screen.
+    """
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._utterance: int | None = None
-        self._words = 0
+        self._written: deque[_Paragraph] = deque(maxlen=MAX_REVISABLE)
+        self._line = _Paragraph(None, [])
         self._column = 0
+        self._partial = ""
 
     def show(self, message: Message) -> None:
         """Brings the line up to date."""
@@ -115,8 +132,10 @@ class TerminalCaptions:
                 self._hint(message.text)
             case wire.FinalMessage():
                 self._begin(message.utterance)
-                self._add(_final_words(message)[self._words :])
+                self._add(_final_words(message)[len(self._line.words) :])
                 self._end()
+            case wire.RevisedMessage():
+                self._revise(message)
             case wire.ErrorMessage():
                 self._note(message.message)
             case Disconnected():
@@ -136,20 +155,24 @@ class TerminalCaptions:
         if self._utterance != utterance:
             self._end()
             self._utterance = utterance
+            self._line = _Paragraph(utterance, [])
 
     def _add(self, words: list[str]) -> None:
+        self._partial = ""
         self._out.write(CLEAR_REST)
         columns = _columns()
         for word in words:
             gap = 1 if self._column else 0
             if self._column + gap + width(word) > columns and self._column:
                 self._out.write("\n")
+                self._line.rows += 1
                 self._column = gap = 0
             self._out.write(" " * gap + word)
             self._column += gap + width(word)
-            self._words += 1
+            self._line.words.append(word)
 
     def _hint(self, text: str) -> None:
+        self._partial = text
         gap = 1 if self._column else 0
         shown = _cut(" ".join(text.split()), _columns() - self._column - gap - 1)
         self._out.write(CLEAR_REST)
@@ -159,12 +182,38 @@ class TerminalCaptions:
     def _note(self, text: str) -> None:
         self._end()
         self._out.write(f"{CLEAR_REST}{DIM}[{text}]{PLAIN}\n")
+        self._written.clear()  # a note may be longer than a line, so what is above it is out of reach
 
     def _end(self) -> None:
         self._out.write(CLEAR_REST)
         if self._column:
             self._out.write("\n")
-        self._utterance, self._words, self._column = None, 0, 0
+            self._written.append(self._line)
+        self._utterance, self._line, self._column, self._partial = None, _Paragraph(None, []), 0, ""
+
+    def _revise(self, message: wire.RevisedMessage) -> None:
+        """Writes everything from that utterance on anew, unless it has left the screen."""
+        old = next((written for written in self._written if written.utterance == message.utterance), None)
+        if old is None or old.version >= message.version:
+            return
+        below = list(self._written)[self._written.index(old) + 1 :]
+        up = sum(written.rows for written in (old, *below)) + self._line.rows - 1
+        if up >= shutil.get_terminal_size().lines:
+            return
+        line, utterance, partial = self._line, self._utterance, self._partial
+        self._out.write(f"\r\x1b[{up}A{CLEAR_BELOW}")
+        for _ in (old, *below):
+            self._written.pop()
+        revised = _Paragraph(old.utterance, message.text.split(), version=message.version)
+        for paragraph in (revised, *below, line):
+            self._column, self._utterance = 0, paragraph.utterance
+            self._line = _Paragraph(paragraph.utterance, [], version=paragraph.version)
+            self._add(paragraph.words)
+            if paragraph is not line:
+                self._end()
+        self._utterance = utterance
+        if partial:
+            self._hint(partial)
 
 
 class OrderedCaptions:

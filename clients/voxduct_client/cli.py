@@ -45,9 +45,18 @@ async def _run(parsed: argparse.Namespace) -> None:
     _watch_interrupt(interrupted)
     match parsed.command:
         case "file":
-            await hear_file(target, parsed.path, fast=parsed.fast, json=parsed.json, interrupted=interrupted)
+            await hear_file(
+                target,
+                parsed.path,
+                fast=parsed.fast,
+                json=parsed.json,
+                revisions=parsed.revisions,
+                interrupted=interrupted,
+            )
         case "mic":
-            await hear_microphone(target, parsed.device, json=parsed.json, interrupted=interrupted)
+            await hear_microphone(
+                target, parsed.device, json=parsed.json, revisions=parsed.revisions, interrupted=interrupted
+            )
         case _:
             await speak(
                 target,

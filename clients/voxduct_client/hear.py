@@ -28,20 +28,24 @@ class Target:
     token: str | None
 
 
-async def hear_file(target: Target, path: Path, *, fast: bool, json: bool, interrupted: asyncio.Event) -> None:
+async def hear_file(
+    target: Target, path: Path, *, fast: bool, json: bool, revisions: bool, interrupted: asyncio.Event
+) -> None:
     """Streams a file as a microphone would, or as fast as the server takes it."""
     with SoundFile(path) as file:
-        options = ClientOptions(token=target.token, sample_rate=file.sample_rate)
+        options = ClientOptions(token=target.token, sample_rate=file.sample_rate, revisions=revisions)
         if fast:
             options = replace(options, ping_timeout_s=FAST_PING_TIMEOUT_S)
         chunks = _paced(file, interrupted, fast=fast)
         await _hear(target, options, chunks, choose_captions(sys.stdout, json=json))
 
 
-async def hear_microphone(target: Target, device: str | None, *, json: bool, interrupted: asyncio.Event) -> None:
+async def hear_microphone(
+    target: Target, device: str | None, *, json: bool, revisions: bool, interrupted: asyncio.Event
+) -> None:
     """Streams a microphone until it is interrupted; says on stderr when sound was lost."""
     with Microphone(find_microphone(device)) as microphone:
-        options = ClientOptions(token=target.token, sample_rate=microphone.sample_rate)
+        options = ClientOptions(token=target.token, sample_rate=microphone.sample_rate, revisions=revisions)
         stopping = asyncio.create_task(_stop_when(interrupted, microphone), name="voxduct client: wait for Ctrl-C")
         try:
             captions = choose_captions(sys.stdout, json=json)

@@ -27,6 +27,10 @@ class ClientOptions:
     voice: str | None = None
     """Default voice of `say`; None is the server's default."""
     partials: bool = True
+    languages: tuple[str, ...] = ()
+    """Languages that may be spoken, such as `en`; empty is all that the server knows."""
+    revisions: bool = False
+    """Whether to be told what a second recogniser heard in finished utterances, if the server has one."""
     connect_timeout_s: float = 10.0
     """For the connection and the server's `ready` together."""
     close_timeout_s: float = 2.0
@@ -41,7 +45,12 @@ class ClientOptions:
     def start(self) -> wire.Start:
         """The session's first message."""
         return wire.Start(
-            sample_rate=self.sample_rate, encoding=self.encoding.value, voice=self.voice, partials=self.partials
+            sample_rate=self.sample_rate,
+            encoding=self.encoding.value,
+            voice=self.voice,
+            partials=self.partials,
+            languages=list(self.languages),
+            revisions=self.revisions,
         )
 
 

@@ -11,6 +11,7 @@ AboutUtterance = (
     | wire.PartialMessage
     | wire.CommittedMessage
     | wire.FinalMessage
+    | wire.RevisedMessage
 )
 
 
@@ -45,7 +46,7 @@ class ReadingOrder:
             first = min(self._open)
             held, self._open[first] = self._open[first], []
             shown += held
-            if not (held and isinstance(held[-1], wire.FinalMessage | wire.ErrorMessage)):
+            if not any(isinstance(message, wire.FinalMessage | wire.ErrorMessage) for message in held):
                 break
             del self._open[first]
         return shown

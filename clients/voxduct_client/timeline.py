@@ -61,6 +61,14 @@ class Timeline:
                 )
             case wire.FinalMessage():
                 return self._final(message)
+            case wire.RevisedMessage():
+                return msgspec.structs.replace(
+                    message,
+                    utterance=self._number(message.utterance),
+                    start=self._at(message.start),
+                    end=self._at(message.end),
+                    words=self._words(message.words),
+                )
             case wire.ErrorMessage() if message.utterance is not None:
                 utterance = self._number(message.utterance)
                 self._close(utterance)

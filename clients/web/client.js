@@ -31,6 +31,7 @@ function clock(seconds) {
 class Captions {
   constructor() {
     this.committed = new Map(); // utterance -> text so far
+    this.finished = new Map(); // utterance -> its paragraph, of this session
   }
 
   commit({ utterance, text }) {
@@ -52,7 +53,13 @@ class Captions {
   finish({ utterance, text, start }) {
     this.committed.delete(utterance);
     this.showLive(utterance, "");
-    if (text) this.add(text, clock(start));
+    if (text) this.finished.set(utterance, this.add(text, clock(start)));
+  }
+
+  correct({ utterance, text, start }) {
+    const paragraph = this.finished.get(utterance);
+    if (paragraph) paragraph.lastChild.textContent = text;
+    else this.finished.set(utterance, this.add(text, clock(start)));
   }
 
   add(text, time) {
@@ -68,6 +75,7 @@ class Captions {
     paragraph.append(text);
     $("log").append(paragraph);
     this.follow();
+    return paragraph;
   }
 
   interrupted() {
@@ -77,6 +85,7 @@ class Captions {
 
   reset() {
     this.committed.clear();
+    this.finished.clear();
     $("committed").textContent = "";
     $("partial").textContent = "";
   }
@@ -198,7 +207,8 @@ class Client {
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url, subprotocols($("token").value));
     socket.binaryType = "arraybuffer";
-    socket.onopen = () => this.send({ type: "start", sample_rate: this.context.sampleRate, encoding: "s16le" });
+    socket.onopen = () =>
+      this.send({ type: "start", sample_rate: this.context.sampleRate, encoding: "s16le", revisions: true });
     socket.onmessage = ({ data }) => (typeof data === "string" ? this.receive(JSON.parse(data)) : this.player.play(data));
     socket.onclose = (event) => this.closed(socket, event);
     this.socket = socket;
@@ -218,6 +228,8 @@ class Client {
         return this.captions.commit(message);
       case "final":
         return this.captions.finish(message);
+      case "revised":
+        return this.captions.correct(message);
       case "speech_audio_start":
         this.player.rate = message.sample_rate;
         return;

@@ -67,7 +67,7 @@ class CommittedText:
 
 @dataclass(frozen=True, slots=True)
 class FinalText:
-    """The whole utterance, once it has ended. No more events carry its number. May be empty."""
+    """The whole utterance, once it has ended. Only `RevisedText` may carry its number after it. May be empty."""
 
     utterance: int
     start: int
@@ -75,6 +75,29 @@ class FinalText:
     words: tuple[Word, ...]
     confidence: float
     language: str
+    """ISO 639-1; empty when nothing was heard that tells."""
+    language_probability: float = 1.0
+    """How sure `language` is, among those allowed; 1 where it was given."""
+
+    @property
+    def text(self) -> str:
+        """The words, joined by spaces."""
+        return " ".join(word.text for word in self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class RevisedText:
+    """What a second pass heard in an utterance whose `FinalText` was said; what was said before stays as it is."""
+
+    utterance: int
+    version: int
+    """1, 2, ...; the `FinalText` is version 0."""
+    start: int
+    end: int
+    words: tuple[Word, ...]
+    confidence: float
+    language: str
+    language_probability: float = 1.0
 
     @property
     def text(self) -> str:
@@ -142,6 +165,6 @@ class InputEnded:
     position: int
 
 
-HearingEvent: TypeAlias = SpeechStarted | SpeechStopped | PartialText | CommittedText | FinalText
+HearingEvent: TypeAlias = SpeechStarted | SpeechStopped | PartialText | CommittedText | FinalText | RevisedText
 SpeakingEvent: TypeAlias = SpeechAudioStarted | SpeechAudio | SpeechAudioEnded
 Event: TypeAlias = HearingEvent | SpeakingEvent | MarkerReached | Failed | InputEnded

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from threadpoolctl import threadpool_limits
 
+from voxduct.asr.recogniser import Recogniser
 from voxduct.hub import MANIFEST_NAME, ModelKind, read_manifest, resolve, verify
 from voxduct.hub.catalogue import LocalModel
 from voxduct.hub.client import HubClient
@@ -44,6 +45,10 @@ class EngineOptions:
     """Which models, and on what they run; None is the embedded one."""
 
     asr: str | None = None
+    second_asr: str | None = None
+    """Hears utterances again when there is time; here None is no second recogniser."""
+    second_beams: int = 1
+    """Hypotheses that the second recogniser follows side by side."""
     tts: str | None = None
     vad: VadKind = VadKind.SILERO
     device: Device = Device.CPU
@@ -59,7 +64,7 @@ def load_engine(options: EngineOptions, *, speaks: bool = True) -> Engine:
     numpy's BLAS is held to one thread from here on: the scheduler runs several jobs at once, and threads that spin
     for a small matrix product take the cores from them.
 
-    A recogniser that is on a hub is pulled first, unless it was before.
+    Recognisers that are on a hub are pulled first, unless they were before.
 
     Raises:
         UnknownModelError: no model of that name.
@@ -69,9 +74,20 @@ def load_engine(options: EngineOptions, *, speaks: bool = True) -> Engine:
     threadpool_limits(limits=1, user_api="blas")
     asr = locate(options.asr, ModelKind.ASR, options.device)
     recogniser = load_recogniser(asr.folder, _ort_options(options), precision=asr.precision)
+    second = _load_second(options, asr, recogniser)  # follows nothing, so that a delay is nothing to it
     if options.delay_ms is not None:
         recogniser = recogniser.configured(recogniser.options.with_delay(options.delay_ms))
-    return Engine(_load_vad(options), recogniser, load_synthesiser(options) if speaks else None)
+    return Engine(_load_vad(options), recogniser, load_synthesiser(options) if speaks else None, second)
+
+
+def _load_second(options: EngineOptions, first: LocalModel, recogniser: Recogniser) -> Recogniser | None:
+    """The second recogniser; where it is the first one's model, that is in memory once."""
+    if options.second_asr is None:
+        return None
+    second = locate(options.second_asr, ModelKind.ASR, options.device)
+    if second != first:
+        recogniser = load_recogniser(second.folder, _ort_options(options), precision=second.precision)
+    return recogniser.configured(decoding=replace(recogniser.decoding, beams=options.second_beams))
 
 
 def load_synthesiser(options: EngineOptions) -> Synthesiser:

@@ -27,6 +27,7 @@ class JobKind(IntEnum):
     FINAL = 1  # never dropped
     SPEECH = 2
     UPDATE = 3  # a stale one may be coalesced with its successor
+    REVISION = 4  # only when nothing else waits and workers are to spare
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +53,7 @@ class Job:
     kind: JobKind
     run: Callable[[], object]
     audio_samples: int
-    """How much audio the job is about: heard for `VAD`, `UPDATE`, `FINAL`; to be made for `SPEECH`."""
+    """How much audio the job is about: heard for `VAD`, `UPDATE`, `FINAL`, `REVISION`; to be made for `SPEECH`."""
     shared: SharedRun | None = None
     """How it runs with others; None: alone."""
 

@@ -26,6 +26,7 @@ class Talk:
         self.heard = bytearray()
         self.messages: list[wire.ClientMessage] = []
         self.finals = 0
+        self.revisions = False
         self._seq = itertools.count()
 
     @property
@@ -48,6 +49,7 @@ class Talk:
     async def open(self) -> wire.Start:
         start = await self.receive()
         assert isinstance(start, wire.Start)
+        self.revisions = start.revisions
         await self.send(
             wire.Ready(
                 session="s",
@@ -56,6 +58,7 @@ class Talk:
                 max_message_bytes=65_536,
                 max_session_s=3600,
                 idle_timeout_s=60,
+                revisions=start.revisions,
             )
         )
         return start
@@ -76,6 +79,20 @@ class Talk:
                 utterance=number, text=text, start=start, end=end, words=[word], confidence=0.9, language="en"
             )
         )
+        if self.revisions:
+            word = msgspec.structs.replace(word, word=f"about-{text}")
+            await self.send(
+                wire.RevisedMessage(
+                    utterance=number,
+                    version=1,
+                    text=word.word,
+                    start=start,
+                    end=end,
+                    words=[word],
+                    confidence=1.0,
+                    language="en",
+                )
+            )
 
     async def say(self, id: str, chunks: list[bytes], reason: str = "completed") -> None:
         await self.send(wire.SpeechAudioStartMessage(id=id, voice="ann", sample_rate=VOICE_RATE))

@@ -10,6 +10,7 @@ import pytest
 from voxduct import wire
 from voxduct_client import Disconnected, Message, Reconnected, SpeechChunk
 from voxduct_client.captions import JsonCaptions, OrderedCaptions, PlainCaptions, TerminalCaptions, width
+from voxduct_client.reading_order import ReadingOrder
 
 
 def words(text: str) -> list[wire.WireWord]:
@@ -34,6 +35,19 @@ def final(utterance: int, text: str) -> wire.FinalMessage:
     )
 
 
+def revised(utterance: int, text: str, version: int = 1) -> wire.RevisedMessage:
+    return wire.RevisedMessage(
+        utterance=utterance,
+        version=version,
+        text=text,
+        start=0,
+        end=1,
+        words=words(text),
+        confidence=1,
+        language="en",
+    )
+
+
 AGAIN = Reconnected(offline_s=1, replayed_s=2, lost_s=0, abandoned=(0,), interrupted=())
 
 
@@ -48,7 +62,7 @@ def plain(*messages: Message) -> str:
 
 def screen(text: str, columns: int) -> list[str]:
     """What a terminal shows after the text."""
-    rows, column = [""], 0
+    rows, row, column = [""], 0, 0
     position = 0
     while position < len(text):
         if text[position] == "\x1b":
@@ -57,15 +71,22 @@ def screen(text: str, columns: int) -> list[str]:
                 end += 1
             match text[end]:
                 case "K":
-                    rows[-1] = rows[-1][:column]
+                    rows[row] = rows[row][:column]
+                case "J":
+                    rows[row:] = [rows[row][:column]]
+                case "A":
+                    row -= int(text[position + 2 : end])
+                    assert row >= 0
                 case "D":
                     column -= int(text[position + 2 : end])
             position = end
         elif text[position] == "\n":
-            rows.append("")
+            row, column = row + 1, 0
+            rows += [""] * (row == len(rows))
+        elif text[position] == "\r":
             column = 0
         else:
-            rows[-1] = rows[-1][:column].ljust(column) + text[position] + rows[-1][column + 1 :]
+            rows[row] = rows[row][:column].ljust(column) + text[position] + rows[row][column + 1 :]
             column += 1
             assert column <= columns
         position += 1
@@ -140,6 +161,60 @@ def test_captions_terminal_notes_stand_on_lines_of_their_own(terminal: io.String
     captions.show(Disconnected("lost", draining=False))
     captions.finish()
     assert screen(terminal.getvalue(), 80) == ["half", "[lost; reconnecting]", ""]
+
+
+def test_captions_plain_revision_takes_nothing_back() -> None:
+    assert plain(started(0), final(0, "too late"), revised(0, "to late"), started(1), final(1, "b")) == "too late\nb\n"
+
+
+def test_captions_revision_waits_until_its_utterance_is_shown() -> None:
+    shown: list[Message] = []
+    order = ReadingOrder()
+    later: list[Message] = [started(1), final(1, "two"), revised(1, "too")]
+    for message in (started(0), *later):
+        shown += order.feed(message)
+    assert shown == [started(0)]
+    assert order.feed(final(0, "one")) == [final(0, "one"), *later]
+    assert order.feed(revised(0, "won")) == [revised(0, "won")]
+
+
+def test_captions_terminal_revision_replaces_its_utterance_only(terminal: io.StringIO) -> None:
+    captions = TerminalCaptions(terminal)
+    captions.show(final(0, "their it is"))
+    captions.show(final(1, "the quick brown fox jumps"))
+    captions.show(committed(2, "over the lazy hog and"))
+    captions.show(partial(2, "so fort"))
+    before = ["their it is", "the quick brown fox", "jumps", "over the lazy hog", "and so fort"]
+    assert screen(terminal.getvalue(), 20) == before
+    captions.show(revised(1, "the thick frown"))
+    assert screen(terminal.getvalue(), 20) == [before[0], "the thick frown", *before[3:]]
+    captions.show(revised(1, "a newer one comes in two rows", version=3))
+    captions.show(revised(1, "late", version=2))
+    captions.show(committed(2, "on"))
+    captions.show(final(2, "over the lazy hog and on"))
+    captions.show(revised(2, "over the lazy dog and on"))
+    captions.finish()
+    rows = [before[0], "a newer one comes in", "two rows", "over the lazy dog", "and on", ""]
+    assert screen(terminal.getvalue(), 20) == rows
+
+
+def test_captions_terminal_revision_of_what_has_left_the_screen_is_not_shown(terminal: io.StringIO) -> None:
+    captions = TerminalCaptions(terminal)  # 5 rows
+    for number in range(6):
+        captions.show(final(number, f"row {number}"))
+    before = terminal.getvalue()
+    captions.show(revised(1, "row one"))
+    assert terminal.getvalue() == before
+    captions.show(revised(2, "row two"))
+    assert screen(terminal.getvalue(), 20) == ["row 0", "row 1", "row two", "row 3", "row 4", "row 5", ""]
+
+
+def test_captions_terminal_revision_leaves_notes_alone(terminal: io.StringIO) -> None:
+    captions = TerminalCaptions(terminal)
+    captions.show(final(0, "one"))
+    captions.show(Disconnected("lost", draining=False))
+    captions.show(revised(0, "won"))
+    assert screen(terminal.getvalue(), 80) == ["one", "[lost; reconnecting]", ""]
 
 
 def test_captions_json_is_one_object_per_line_without_speech() -> None:

@@ -102,6 +102,14 @@ async def test_cli_file_of_an_unusual_rate_is_resampled(tmp_path: Path) -> None:
         assert server.talks[0].samples == 1600
 
 
+async def test_cli_file_revisions_are_asked_for_and_printed_as_json(tmp_path: Path) -> None:
+    path = recording(tmp_path / "talk.wav", UTTERANCE)
+    async with FakeServer() as server:
+        result = await run("file", str(path), "--fast", "--json", "--revisions", "--url", server.url)
+    said = [json.loads(line) for line in result.out.splitlines()]
+    assert [(one["version"], one["text"]) for one in said if one["type"] == "revised"] == [(1, "about-1-1600")]
+
+
 async def test_cli_file_json_prints_messages_and_nothing_else(tmp_path: Path) -> None:
     path = recording(tmp_path / "talk.wav", UTTERANCE)
     async with FakeServer() as server:

@@ -12,6 +12,7 @@ import pytest
 from tests.clients.fake_server import RATE, UTTERANCE, FakeServer, Talk, counting, eventually, recognise
 from voxduct import wire
 from voxduct_client import (
+    ClientOptions,
     Disconnected,
     Message,
     Reconnected,
@@ -33,6 +34,24 @@ async def heard(client: ReconnectingClient) -> list[Message]:
 
 def finals(messages: list[Message]) -> list[wire.FinalMessage]:
     return [message for message in messages if isinstance(message, wire.FinalMessage)]
+
+
+async def test_reconnecting_revisions_count_like_the_finals_they_revise() -> None:
+    options = ClientOptions(revisions=True)
+    async with (
+        FakeServer(breaking(4000), recognise) as server,
+        ReconnectingClient(server.url, options=options, reconnect=QUICK) as client,
+    ):
+        reader = asyncio.create_task(heard(client))
+        await client.send_audio(counting(5 * UTTERANCE))
+        await client.stop()
+        messages = await reader
+    revised = [message for message in messages if isinstance(message, wire.RevisedMessage)]
+    assert len(server.talks) == 2
+    assert [one.utterance for one in revised] == list(range(5))
+    for final, revision in zip(finals(messages), revised, strict=True):
+        assert (revision.utterance, revision.start, revision.end) == (final.utterance, final.start, final.end)
+        assert (revision.words[0].start, revision.words[0].end) == (final.words[0].start, final.words[0].end)
 
 
 async def test_reconnecting_loses_no_audio() -> None:

@@ -35,6 +35,7 @@ from voxduct.events import (
     Word,
 )
 from voxduct.models import Job, JobKind
+from voxduct.server.backend import Backend
 from voxduct.server.limits import Limits, ServerOptions
 from voxduct.server.serve import VoiceServer
 
@@ -53,9 +54,18 @@ class FakeBackend:
     on_job: Callable[[JobKind], None] = lambda kind: None
     voices: tuple[str, ...] = ("ann", "bob")
     voice_sample_rate: int = VOICE_RATE
+    languages: tuple[str, ...] = ("de", "en")
+    revises: bool = False
     sessions: list[FakeSession] = field(default_factory=list)
 
-    def open_session(self, audio_format: AudioFormat, voice: str | None) -> FakeSession:
+    def open_session(
+        self,
+        audio_format: AudioFormat,
+        voice: str | None,
+        *,
+        languages: tuple[str, ...] = (),
+        revisions: bool = False,
+    ) -> FakeSession:
         self.sessions.append(FakeSession(self, audio_format, voice))
         return self.sessions[-1]
 
@@ -278,7 +288,7 @@ class ManualClock:
 
 @contextlib.asynccontextmanager
 async def running_server(
-    backend: FakeBackend | None = None,
+    backend: Backend | None = None,
     *,
     clock: ManualClock | None = None,
     token: str | None = None,

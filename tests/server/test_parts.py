@@ -106,6 +106,43 @@ async def test_scheduler_queue_delay_grows_while_jobs_wait_and_is_forgotten() ->
         assert scheduler.queue_delay() == 0.0
 
 
+@pytest.mark.parametrize(("workers", "begins_beside"), [(1, []), (2, [0]), (4, [0, 1]), (8, [0, 1, 2, 3])])
+async def test_scheduler_begins_a_revision_only_with_threads_to_spare(workers: int, begins_beside: list[int]) -> None:
+    for busy in range(workers):
+        gate, began = threading.Event(), threading.Semaphore(0)
+        ran: list[object] = []
+        async with JobScheduler(workers, ManualClock(), Metrics()) as scheduler:
+            lane = scheduler.lane(lambda job, result, ran=ran: ran.append(result))  # type: ignore[misc]
+            for _ in range(busy):
+                other = scheduler.lane(lambda job, result: None)
+                other.submit(Job(JobKind.VAD, partial(wait_begun, began, gate), 0))
+            for _ in range(busy):
+                assert await asyncio.to_thread(began.acquire, timeout=10)
+            lane.submit(Job(JobKind.REVISION, lambda: "revised", 0))
+            for number in range(2 * LANE_WIDTH):  # a revision that waits takes no place in the lane
+                lane.submit(Job(JobKind.UPDATE, partial(str, number), 0))
+            await eventually(lambda ran=ran: len(ran) >= 2 * LANE_WIDTH)  # type: ignore[misc]
+            if busy in begins_beside:
+                await eventually(lambda ran=ran: "revised" in ran)  # type: ignore[misc]
+            assert ("revised" in ran) == (busy in begins_beside), busy
+            gate.set()
+            if workers > 1:
+                await eventually(lambda ran=ran: "revised" in ran)  # type: ignore[misc]
+
+
+def wait_begun(began: threading.Semaphore, gate: threading.Event) -> object:
+    began.release()
+    return wait_and_return(gate, None)
+
+
+async def test_scheduler_queue_delay_is_not_that_of_revisions() -> None:
+    clock = ManualClock()
+    async with JobScheduler(1, clock, Metrics()) as scheduler:
+        scheduler.lane(lambda job, result: None).submit(Job(JobKind.REVISION, lambda: None, 0))
+        await clock.advance(60.0)
+        assert scheduler.queue_delay() == 0.0
+
+
 # --- what waits to be sent
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -87,6 +88,18 @@ class Recogniser:
     def configured(self, options: AsrOptions | None = None, decoding: DecodingOptions | None = None) -> Recogniser:
         """The same model with other options; None keeps them."""
         return Recogniser(self.model, self.tokenizer, options or self.options, decoding or self.decoding, self.gate)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Codes of the languages it knows, sorted."""
+        return tuple(sorted(self.tokenizer.languages)) if self.multilingual else ("en",)
+
+    def limited_to(self, languages: Sequence[str]) -> Recogniser:
+        """The same model for these languages: one is taken as given, several are chosen among; none: as it is."""
+        if not languages or not self.multilingual:
+            return self
+        language = languages[0] if len(languages) == 1 else None
+        return self.configured(replace(self.options, language=language, languages=tuple(languages)))
 
     def recognise(self, window: Window) -> Heard:
         """Log-mel, encoder, decoder, word times. The only place in streaming that computes; run it inside a job."""

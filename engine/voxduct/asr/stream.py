@@ -66,6 +66,7 @@ class AsrStream:
         self._heard_until = start  # how far the newest hypothesis reaches
         self._partial = ""
         self._language = self._options.language
+        self._language_probability = 1.0
         self._end: int | None = None
         self._out: _Pass | None = None
         self._supposed: int | None = None  # where the utterance may have ended
@@ -145,7 +146,8 @@ class AsrStream:
     def _hear(self, result: object, out: _Pass) -> list[Event]:
         if not isinstance(result, Heard):
             raise TypeError(f"expected Heard, not {type(result).__name__}")
-        self._language = self._language or result.language or None
+        if not self._language and result.language:
+            self._language, self._language_probability = result.language, result.language_probability
         repetitive = result.doubt is Doubt.REPETITIVE  # tells nothing: keep to what was heard before
         if out.final:
             return self._finish(self._buffer.hypothesis if repetitive else result.words, out.end)
@@ -277,7 +279,8 @@ class AsrStream:
         confidence = float(np.mean([word.probability for word in said])) if said else 0.0
         language = self._language or ("" if self._recogniser.multilingual else "en")
         self._window = UtteranceAudio(end)
-        return [*events, FinalText(self._utterance, self._start, end, said, confidence, language)]
+        sure = self._language_probability
+        return [*events, FinalText(self._utterance, self._start, end, said, confidence, language, sure)]
 
     def _committed(self, words: Sequence[HeardWord]) -> list[Event]:
         return [CommittedText(self._utterance, tuple(heard.word for heard in words))] if words else []

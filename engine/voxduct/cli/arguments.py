@@ -73,6 +73,8 @@ def engine_options(options: argparse.Namespace) -> EngineOptions:
     """What `add_engine_options` put on the command line; what a command does not ask for keeps its default."""
     return EngineOptions(
         asr=getattr(options, "asr", None),
+        second_asr=getattr(options, "second_asr", None),
+        second_beams=getattr(options, "second_beam", None) or 1,
         tts=getattr(options, "tts", None),
         vad=VadKind(getattr(options, "vad", VadKind.SILERO.value)),
         device=Device(options.device),

@@ -40,6 +40,7 @@ def register(commands: Commands) -> None:
     parser.add_argument("--mqtt", metavar="URL", help=OPTION_HELP)
     parser.add_argument("--verbose", action="store_true")
     add_engine_options(parser)
+    _add_second_pass(parser)
     parser.set_defaults(run=run)
 
 
@@ -54,6 +55,7 @@ def run(options: argparse.Namespace) -> int:
         wanted = _server_options(options)
     except ServeError as error:
         raise MessageError(str(error), param=error.param) from error  # asked for wrongly, not failed
+    _check_second_pass(options, wanted)
     mqtt = mqtt_options(options.mqtt)
     serve(
         wanted,
@@ -62,6 +64,24 @@ def run(options: argparse.Namespace) -> int:
         prepare=lambda server: attach_mqtt(server, mqtt),
     )
     return 0
+
+
+def _add_second_pass(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("second pass", "for clients that ask for revisions; costs memory for its model")
+    group.add_argument(
+        "--second-asr", metavar="MODEL", help="a larger Whisper: hears utterances again when the server is idle"
+    )
+    group.add_argument("--second-beam", metavar="N", type=positive_int, help="its hypotheses (default 1: greedy)")
+
+
+def _check_second_pass(options: argparse.Namespace, wanted: ServerOptions) -> None:
+    if options.second_asr is None and options.second_beam is not None:
+        raise MessageError("--second-beam belongs to --second-asr; name a model there", param="second-beam")
+    if options.second_asr is not None and wanted.workers < 2:
+        raise MessageError(
+            "a second pass would keep the only worker from live speech; give --workers 2 or more, or no --second-asr",
+            param="second-asr",
+        )
 
 
 def _server_options(options: argparse.Namespace) -> ServerOptions:

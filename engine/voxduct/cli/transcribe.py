@@ -68,7 +68,8 @@ def _finals(engine: Engine, recording: Recording, options: argparse.Namespace) -
 
 def _final(segment: Segment, number: int) -> FinalText:
     confidence = sum(word.probability for word in segment.words) / max(len(segment.words), 1)
-    return FinalText(number, segment.start, segment.end, segment.words, confidence, segment.language.code)
+    language = segment.language
+    return FinalText(number, segment.start, segment.end, segment.words, confidence, language.code, language.probability)
 
 
 def _printed(recording: Recording, finals: list[FinalText], options: argparse.Namespace) -> str:
@@ -95,7 +96,15 @@ def _document(recording: Recording, finals: list[FinalText]) -> dict[str, object
         "duration": round(recording.duration, 3),
         "language": finals[0].language if finals else None,
         "segments": [
-            {"start": _seconds(final.start), "end": _seconds(final.end), "text": final.text} for final in finals
+            {
+                "start": _seconds(final.start),
+                "end": _seconds(final.end),
+                "text": final.text,
+                "confidence": round(final.confidence, 4),
+                "language": final.language,
+                "language_probability": round(final.language_probability, 4) if final.language else None,
+            }
+            for final in finals
         ],
         "words": [
             {

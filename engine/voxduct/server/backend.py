@@ -71,11 +71,26 @@ class Backend(Protocol):
     def voice_sample_rate(self) -> int:
         """Hertz of the speech it makes; 0 when it cannot speak."""
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Languages it can hear, ISO 639-1."""
+
+    @property
+    def revises(self) -> bool:
+        """Whether it has a second recogniser, for sessions that want revisions."""
+
     def warm_up(self) -> None:
         """Runs every model once, before the first client comes; on a thread, some seconds of work."""
 
-    def open_session(self, audio_format: AudioFormat, voice: str | None) -> Conversation:
-        """A new conversation that has heard nothing."""
+    def open_session(
+        self,
+        audio_format: AudioFormat,
+        voice: str | None,
+        *,
+        languages: tuple[str, ...] = (),
+        revisions: bool = False,
+    ) -> Conversation:
+        """A new conversation that has heard nothing; `languages` are some of its own, empty is all."""
 
     def counters(self) -> Mapping[str, Mapping[str, int]]:
         """Counts that only grow, for the metrics: those of `gate` by layer, and of `speculations` by outcome."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from voxduct.audio import SAMPLE_RATE
 from voxduct.errors import ClientError, LimitError, MessageError, VoxductError
 from voxduct.events import Event, Failed, FinalText, InputEnded, MarkerReached, SpeechAudio, SpeechAudioEnded
-from voxduct.models import Job
+from voxduct.models import Job, JobKind
 from voxduct.server.backend import Backend, Conversation
 from voxduct.server.limits import Limits
 from voxduct.server.metrics import Metrics
@@ -96,6 +96,7 @@ class Dialogue:
             voices=backend.voices,
             max_message_bytes=limits.max_message_bytes,
             max_text_chars=limits.max_text_chars,
+            languages=backend.languages,
         )
         self._outbox = Outbox(limits.max_unsent_messages, limits.max_unsent_speech_s)
         self._watch = Watch(limits, now())
@@ -121,7 +122,9 @@ class Dialogue:
 
     def receive_result(self, job: Job, result: object) -> None:
         """What a submitted job returned, or the exception it raised."""
-        if isinstance(result, Exception) and not isinstance(result, VoxductError):
+        # nobody else hears of a revision that failed: it does not come
+        told = isinstance(result, VoxductError) and job.kind is not JobKind.REVISION
+        if isinstance(result, Exception) and not told:
             log.error("session %s: a %s job failed", self.name, job.kind.name, exc_info=result)
         assert self._session is not None  # jobs come from it
         self._session.receive_result(job, result)
@@ -168,7 +171,9 @@ class Dialogue:
             self._asked[say.id] = self._now()
 
     def _open(self, command: OpenSession) -> None:
-        self._session = self._backend.open_session(command.audio_format, command.voice)
+        self._session = self._backend.open_session(
+            command.audio_format, command.voice, languages=command.languages, revisions=command.revisions
+        )
         self._say(
             Ready(
                 session=self.name,
@@ -177,6 +182,8 @@ class Dialogue:
                 max_message_bytes=self._limits.max_message_bytes,
                 max_session_s=self._limits.max_session_s,
                 idle_timeout_s=self._limits.idle_timeout_s,
+                languages=list(self._backend.languages),
+                revisions=command.revisions and self._backend.revises,
             )
         )
 

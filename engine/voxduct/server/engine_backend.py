@@ -27,13 +27,36 @@ class EngineBackend:
         """Hertz of the synthesiser's speech."""
         return self.engine.synthesiser.sample_rate if self.engine.synthesiser is not None else 0
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Languages the recogniser knows."""
+        return self.engine.recogniser.languages
+
+    @property
+    def revises(self) -> bool:
+        """Whether there is a second recogniser."""
+        return self.engine.second_recogniser is not None
+
     def warm_up(self) -> None:
         """Hears a buzz and says a word."""
         warm_up(self)
 
-    def open_session(self, audio_format: AudioFormat, voice: str | None) -> Session:
+    def open_session(
+        self,
+        audio_format: AudioFormat,
+        voice: str | None,
+        *,
+        languages: tuple[str, ...] = (),
+        revisions: bool = False,
+    ) -> Session:
         """A new session on the shared models."""
-        return Session(self.engine, replace(self.options, voice=voice or self.options.voice), audio_format)
+        wanted = replace(
+            self.options,
+            voice=voice or self.options.voice,
+            languages=languages or self.options.languages,
+            revisions=revisions,
+        )
+        return Session(self.engine, wanted, audio_format)
 
     def counters(self) -> Mapping[str, Mapping[str, int]]:
         """What all sessions have counted."""

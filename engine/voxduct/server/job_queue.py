@@ -66,6 +66,16 @@ class JobQueue(Generic[OwnerT]):
         """The job may run."""
         heapq.heappush(self._waiting, ticket)
 
+    def ready(self, idle: int) -> bool:
+        """Whether the next job may begin when so many threads are idle, the asking one included.
+
+        A revision waits until more than half of the threads, two at least, have nothing to do: one that has begun must
+        leave threads free for what comes next. With one thread there are none.
+        """
+        if not self._waiting:
+            return False
+        return self._waiting[0].kind is not JobKind.REVISION or idle >= max(2, self._workers // 2 + 1)
+
     def take(self, now: float) -> list[Ticket[OwnerT]]:
         """The next job, and those that share its run; empty when none waits."""
         if not self._waiting:
@@ -77,7 +87,8 @@ class JobQueue(Generic[OwnerT]):
             if other is None or other.run != shared.run:
                 break
             taken.append(heapq.heappop(self._waiting))
-        self._began.extend(_Began(now, ticket.kind, now - ticket.submitted) for ticket in taken)
+        if taken[0].kind is not JobKind.REVISION:  # that one waits by choice
+            self._began.extend(_Began(now, ticket.kind, now - ticket.submitted) for ticket in taken)
         return taken
 
     def ran(self, kind: JobKind, seconds: float, now: float) -> None:
@@ -92,7 +103,8 @@ class JobQueue(Generic[OwnerT]):
         """Seconds that the kind that waits longest waits nowadays: the recent mean, or the oldest one's wait so far."""
         _forget(self._began, now, lambda began: began.time)
         means = [_mean(one.waited for one in self._began if one.kind is kind) for kind in JobKind]
-        oldest = min((ticket.submitted for ticket in self._waiting), default=now)
+        unwilling = (ticket.submitted for ticket in self._waiting if ticket.kind is not JobKind.REVISION)
+        oldest = min(unwilling, default=now)
         return max(*means, now - oldest)
 
     def busy(self, now: float, seconds: float = RECENT_S, kinds: Iterable[JobKind] = tuple(JobKind)) -> float:

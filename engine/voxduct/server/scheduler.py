@@ -61,7 +61,7 @@ class Lane:
 
     @property
     def busy(self) -> bool:
-        """Some job has not come back yet."""
+        """Some job that is not a revision has not come back yet."""
         return self._out > 0 or bool(self._waiting)
 
     def submit(self, job: Job) -> None:
@@ -69,7 +69,9 @@ class Lane:
         if self.closed:
             return
         ticket = self._host.ticket(job, self)
-        if job.kind is JobKind.VAD:  # short, and everything else depends on it: never behind the lane's own jobs
+        if job.kind is JobKind.REVISION:  # waits for all others anyway, and must not take a place in the lane
+            self._host.enqueue(ticket)
+        elif job.kind is JobKind.VAD:  # short, and everything else depends on it: never behind the lane's own jobs
             self._out += 1
             self._host.enqueue(ticket)
         else:
@@ -98,7 +100,7 @@ class Lane:
 
     def deliver(self, job: Job, result: object) -> None:
         """Called by the scheduler, on the event loop."""
-        self._out -= 1
+        self._out -= job.kind is not JobKind.REVISION
         if not self.closed:
             self._release()
             self._on_result(job, result)
@@ -106,6 +108,9 @@ class Lane:
 
 class JobScheduler:
     """A fixed number of threads and one queue.
+
+    A revision begins only when nothing else waits, and more than half of the threads (two at least) have nothing to
+    do: one that has begun must leave threads free for what comes next. With one thread there are none.
 
     Used as an async context manager; on leaving, waiting jobs are dropped and running ones are waited for.
     """
@@ -120,6 +125,7 @@ class JobScheduler:
         self._observed = clock.now()
         self._changed = threading.Condition()
         self._closing = False
+        self._idle = 0  # threads that wait for a job
         self._threads = [
             threading.Thread(target=self._work, name=f"voxduct-job-{number}", daemon=True) for number in range(workers)
         ]
@@ -187,8 +193,10 @@ class JobScheduler:
 
     def _next(self) -> list[Ticket[Lane]]:
         with self._changed:
-            while not self._queue and not self._closing:
+            self._idle += 1
+            while not self._queue.ready(self._idle) and not self._closing:
                 self._changed.wait()
+            self._idle -= 1
             return [] if self._closing else self._queue.take(self._clock.now())
 
     def _work(self) -> None:

@@ -1,4 +1,7 @@
-"""Runs every model once before the first client comes, so that it does not wait for what is only slow at first."""
+"""Runs every model once before the first client comes, so that it does not wait for what is only slow at first.
+
+All but a second recogniser: nobody waits for that.
+"""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from voxduct.asr.recogniser import Heard
+from voxduct.asr.second_pass import SecondPass
 from voxduct.asr.speculation import Speculation
 from voxduct.asr.stream import AsrStream, Recogniser
 from voxduct.audio import SAMPLE_RATE, AudioFormat, Samples
@@ -35,7 +36,7 @@ class _Point:
     waiting_for: list[AsrStream] = field(default_factory=list)
 
 
-_Stage: TypeAlias = VadStage | AsrStream | Speculation
+_Stage: TypeAlias = VadStage | AsrStream | Speculation | SecondPass
 
 
 class Hearing:
@@ -43,7 +44,8 @@ class Hearing:
 
     With `lockstep`, one VAD frame is judged at a time and everything due is computed before more is heard, so that
     the events are those of an infinitely fast machine, whatever the chunking. Files and tests want that; a live
-    session must not wait for its recogniser, and begins final passes before it is sure of them.
+    session must not wait for its recogniser, and begins final passes before it is sure of them. With `second`, it also
+    hears utterances again with that recogniser once their final text was said.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Hearing:
         *,
         lockstep: bool,
         counts: EngineCounts | None = None,
+        second: Recogniser | None = None,
     ) -> None:
         self._format = audio_format
         self._recogniser = recogniser
@@ -69,6 +72,7 @@ class Hearing:
         self._inputs: deque[Samples | _Point] = deque()
         self._applied: deque[_Point] = deque()
         self._streams: list[AsrStream] = []
+        self._second_pass = SecondPass(second)
         self._open: AsrStream | None = None
         self._fed = 0  # where the open stream's audio ends
         self._words_end = 0  # before it all words of earlier utterances end
@@ -102,6 +106,7 @@ class Hearing:
         """Asks for everything before now to become final; None ends the input."""
         if marker is None:
             self._accept(self._resampler.flush())
+            self._second_pass.close()  # nobody who has ended the input waits for it
         self._inputs.append(_Point(marker, self.received))
 
     def _accept(self, samples: Samples) -> None:
@@ -119,11 +124,12 @@ class Hearing:
                 break
             if not self._advance(events):
                 break
+        self._second_pass.observe(events)
         return events + self._reached(), jobs
 
     def _take_jobs(self) -> list[Job]:
         self._streams = [stream for stream in self._streams if not stream.done]
-        stages: list[VadStage | AsrStream] = [self._vad, *self._streams]
+        stages: list[VadStage | AsrStream | SecondPass] = [self._vad, *self._streams, self._second_pass]
         jobs = self._speculate()
         for stage in stages:
             if self.hold_updates and isinstance(stage, AsrStream) and stage.update_due is not None:
@@ -206,6 +212,7 @@ class Hearing:
             self._vad.silences.forget_before(forgotten)
         else:
             events.extend(said)
+        self._second_pass.observe(events)
         return events
 
     def _follow(self, said: Sequence[Event], events: list[Event]) -> None:
@@ -217,6 +224,7 @@ class Hearing:
                     self._open = AsrStream(self._recogniser, utterance, start, self.speculations, self._words_end)
                     self._streams.append(self._open)
                     self._fed = start
+                    self._second_pass.begin(utterance, start)
                 case SpeechStopped(_, end, decided) if self._open is not None:
                     self._feed_open(min(decided, self._history.end))
                     events.extend(self._open.end(end))
@@ -227,8 +235,9 @@ class Hearing:
 
     def _feed_open(self, position: int) -> None:
         if self._open is not None and position > self._fed:
-            silences = self._vad.silences.between(self._fed, position)
-            self._open.feed(self._history.between(self._fed, position), silences)
+            samples = self._history.between(self._fed, position)
+            self._open.feed(samples, self._vad.silences.between(self._fed, position))
+            self._second_pass.feed(samples)
             self._fed = position
 
     def _suppose_end(self) -> None:

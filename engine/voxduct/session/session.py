@@ -27,6 +27,8 @@ class Engine:
     vad: VadModel
     recogniser: Recogniser
     synthesiser: Synthesiser | None = None
+    second_recogniser: Recogniser | None = None
+    """Hears utterances again when there is time, for sessions that want revisions."""
     counts: EngineCounts = field(default_factory=EngineCounts)
 
 
@@ -37,6 +39,11 @@ class SessionOptions:
     vad: VadOptions = field(default_factory=VadOptions)
     voice: str | None = None
     """Voice of requests that name none; None is the synthesiser's default."""
+    languages: tuple[str, ...] = ()
+    """Languages that may be spoken; one is taken as given, none: as the recogniser is set up."""
+    revisions: bool = False
+    """Hear utterances again with the engine's second recogniser; never in lockstep, where it would be simpler to use
+    that one in the first place."""
     lockstep: bool = False
     """Hear no more audio until everything due is computed (files, tests)."""
 
@@ -46,8 +53,15 @@ class Session:
 
     def __init__(self, engine: Engine, options: SessionOptions, audio_format: AudioFormat) -> None:
         self._options = options
+        recogniser = engine.recogniser.limited_to(options.languages)
         self._hearing = Hearing(
-            engine.vad, engine.recogniser, audio_format, options.vad, lockstep=options.lockstep, counts=engine.counts
+            engine.vad,
+            recogniser,
+            audio_format,
+            options.vad,
+            lockstep=options.lockstep,
+            counts=engine.counts,
+            second=_second_recogniser(engine, options, recogniser),
         )
         self._speaking = Speaking(engine.synthesiser) if engine.synthesiser is not None else None
         self._events: list[Event] = []
@@ -144,6 +158,17 @@ class Session:
             events.append(self._ended)
             self._ended = None
         return events
+
+
+def _second_recogniser(engine: Engine, options: SessionOptions, first: Recogniser) -> Recogniser | None:
+    """The engine's, for the languages that `first` may hear; None when there is none, or none is wanted."""
+    second = engine.second_recogniser
+    if second is None or not options.revisions or options.lockstep:
+        return None
+    given = first.options.language
+    spoken = ("en",) if not first.multilingual else (given,) if given is not None else first.options.languages
+    known = tuple(language for language in spoken if language in second.languages)
+    return None if spoken and not known else second.limited_to(known)
 
 
 def run_to_rest(session: Session) -> list[Event]:

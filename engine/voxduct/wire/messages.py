@@ -43,6 +43,10 @@ class Start(Message, frozen=True, kw_only=True, tag="start"):
     """False: no `partial` messages."""
     voice: str | None = None
     """Default voice of `say`; None is the server's default."""
+    languages: list[str] = []
+    """Languages that may be spoken, ISO 639-1; one is taken as given, none: all that the server knows."""
+    revisions: bool = False
+    """True: `revised` messages are wanted too, if the server has a second recogniser."""
 
 
 class Marker(Message, frozen=True, kw_only=True, tag="marker"):
@@ -102,6 +106,10 @@ class Ready(ServerMessage, frozen=True, kw_only=True, tag="ready"):
     max_message_bytes: int
     max_session_s: float
     idle_timeout_s: float
+    languages: list[str] = []
+    """What `start.languages` may name."""
+    revisions: bool = False
+    """Whether `revised` may come: it was asked for, and there is a second recogniser."""
 
 
 class SpeechStartedMessage(ServerMessage, frozen=True, kw_only=True, tag="speech_started"):
@@ -149,6 +157,23 @@ class FinalMessage(ServerMessage, frozen=True, kw_only=True, tag="final"):
     confidence: float
     language: str
     speaker: str | None = None
+    language_probability: float | None = None
+    """How sure `language` is; None when there is none."""
+
+
+class RevisedMessage(ServerMessage, frozen=True, kw_only=True, tag="revised"):
+    """An utterance as a second recogniser heard it; replaces what is shown of it, where the version is newer."""
+
+    utterance: int
+    version: int
+    """1, 2, ... of each utterance; `final` is version 0."""
+    text: str
+    start: float
+    end: float
+    words: list[WireWord]
+    confidence: float
+    language: str
+    language_probability: float | None = None
 
 
 class MarkerEcho(ServerMessage, frozen=True, kw_only=True, tag="marker"):
@@ -206,6 +231,7 @@ AnyServerMessage: TypeAlias = (
     | PartialMessage
     | CommittedMessage
     | FinalMessage
+    | RevisedMessage
     | MarkerEcho
     | SpeechAudioStartMessage
     | SpeechAudioEndMessage

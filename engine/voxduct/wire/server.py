@@ -85,6 +85,9 @@ class OpenSession:
     audio_format: AudioFormat
     voice: str | None
     partials: bool
+    languages: tuple[str, ...] = ()
+    """Those that may be spoken; empty is all."""
+    revisions: bool = False
 
 
 Command: TypeAlias = OpenSession | Audio | Marker | Say | Cancel | Stop
@@ -139,9 +142,17 @@ _TABLE: dict[WireState, dict[type, WireState | str | _Ignored]] = {
 class ServerWire:
     """One conversation's place in the protocol."""
 
-    def __init__(self, *, voices: tuple[str, ...], max_message_bytes: int, max_text_chars: int) -> None:
+    def __init__(
+        self,
+        *,
+        voices: tuple[str, ...],
+        max_message_bytes: int,
+        max_text_chars: int,
+        languages: tuple[str, ...] = (),
+    ) -> None:
         self.state = WireState.WAITING_START
         self._voices = voices
+        self._languages = languages
         self._max_message_bytes = max_message_bytes
         self._max_text_chars = max_text_chars
         self._partials = True
@@ -261,7 +272,20 @@ class ServerWire:
             known = ", ".join(encoding.value for encoding in Encoding)
             raise AudioFormatError(f"encoding {start.encoding!r:.40} is not one of {known}", param="encoding") from None
         self._check_voice(start.voice)
-        return OpenSession(AudioFormat(start.sample_rate, encoding), start.voice, start.partials)
+        languages = tuple(dict.fromkeys(start.languages))
+        self._check_languages(languages)
+        audio_format = AudioFormat(start.sample_rate, encoding)
+        return OpenSession(audio_format, start.voice, start.partials, languages, start.revisions)
+
+    def _check_languages(self, languages: tuple[str, ...]) -> None:
+        for language in languages:
+            if language not in self._languages:
+                known = ", ".join(self._languages) or "none to choose from"
+                raise ClientError(
+                    f"no language {language!r:.20}; this server has {known}",
+                    code="unknown_language",
+                    param="languages",
+                )
 
     def _check_voice(self, voice: str | None) -> None:
         if voice is not None and voice not in self._voices:

@@ -15,6 +15,7 @@ from voxduct.events import (
     InputEnded,
     MarkerReached,
     PartialText,
+    RevisedText,
     SpeechAudio,
     SpeechAudioEnded,
     SpeechAudioStarted,
@@ -28,6 +29,7 @@ from voxduct.wire.messages import (
     FinalMessage,
     MarkerEcho,
     PartialMessage,
+    RevisedMessage,
     ServerMessage,
     SpeechAudioEndMessage,
     SpeechAudioStartMessage,
@@ -87,6 +89,8 @@ def outgoing(event: Event) -> Outgoing:
             return CommittedMessage(utterance=utterance, text=event.text, words=wire_words(words))
         case FinalText():
             return _final(event)
+        case RevisedText():
+            return _revised(event)
         case MarkerReached(id, position):
             return MarkerEcho(id=id, time=seconds(position))
         case SpeechAudioStarted(id, voice, sample_rate):
@@ -110,4 +114,23 @@ def _final(event: FinalText) -> FinalMessage:
         words=wire_words(event.words),
         confidence=round(event.confidence, TIME_DECIMALS),
         language=event.language,
+        language_probability=_sureness(event),
     )
+
+
+def _revised(event: RevisedText) -> RevisedMessage:
+    return RevisedMessage(
+        utterance=event.utterance,
+        version=event.version,
+        text=event.text,
+        start=seconds(event.start),
+        end=seconds(event.end),
+        words=wire_words(event.words),
+        confidence=round(event.confidence, TIME_DECIMALS),
+        language=event.language,
+        language_probability=_sureness(event),
+    )
+
+
+def _sureness(event: FinalText | RevisedText) -> float | None:
+    return round(event.language_probability, TIME_DECIMALS) if event.language else None
