@@ -200,7 +200,7 @@ class Hearing:
         if isinstance(result, BaseException):
             said: Sequence[Event] = stage.fail(result)
         else:
-            if isinstance(result, Heard) and result.doubt is not None:
+            if isinstance(result, Heard) and result.doubt is not None and stage is not self._second_pass:
                 self._counts.gate.add(result.doubt)
             said = stage.receive(result)
         if stage is self._vad:
