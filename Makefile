@@ -21,7 +21,7 @@ setup-peers:
 	@tools/setup.sh peers
 
 setup-train:
-	@tools/debian.sh espeak-ng flite festival
+	@tools/debian.sh espeak-ng flite festival festvox-us-slt-hts
 	@tools/setup.sh train
 
 test: lint types imports tests wheel

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Installs Debian packages whose program or library is missing, where that is allowed; never fails, says what is
 # missing. Usage: tools/debian.sh PACKAGE...    Known: libportaudio2 mosquitto espeak-ng flite festival
+# festvox-us-slt-hts
 set -u
 present() {
   case "$1" in
     libportaudio2) ldconfig -p 2>/dev/null | grep -q libportaudio.so.2 ;;
     mosquitto) command -v mosquitto || [ -x /usr/sbin/mosquitto ] ;;
+    festvox-us-slt-hts) [ -d /usr/share/festival/voices/us/cmu_us_slt_arctic_hts ] ;;
     *) command -v "$1" ;;
   esac >/dev/null
 }

@@ -8,6 +8,7 @@ output matrix are changed for that.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import product
 from pathlib import Path
 from string import ascii_lowercase
@@ -178,15 +179,8 @@ class Pair:
         self, *, beams: int, timestamps: bool, prompt: bool, language: str | None
     ) -> list[tuple[list[int], list[int]]]:
         """By transformers: the prompt of each clip, and its tokens up to the end."""
-        asked = {"language": language, "task": "transcribe"} if self.family.multilingual else {}
-        before = torch.tensor(self.previous()) if prompt else None
-        with torch.no_grad():
-            made = self.torch_model.generate(
-                encoder_outputs=BaseModelOutput(last_hidden_state=self.torch_encodings.clone()),
-                max_new_tokens=NEW_TOKENS, num_beams=beams, return_timestamps=timestamps, prompt_ids=before,
-                force_unique_generate_call=True, **asked,
-            )  # fmt: skip
-        rows = [row.tolist() for row in made]
+        before = tuple(self.previous()) if prompt else None
+        rows = generated(self.torch_model, self.torch_encodings, self.family, beams, timestamps, before, language)
         size = rows[0].index(self.family.token("startoftranscript")) + (3 if self.family.multilingual else 1)
         size += not timestamps
         return [(row[:size], until(row[size:], self.family.token("endoftext"))) for row in rows]
@@ -218,6 +212,27 @@ class Pair:
             end=tokenizer.end,
             stop_at_loops=False,
         )
+
+
+@cache  # the export and what is prepared of it are held against the same
+def generated(
+    model: WhisperForConditionalGeneration,
+    encodings: torch.Tensor,
+    family: Family,
+    beams: int,
+    timestamps: bool,
+    before: tuple[int, ...] | None,
+    language: str | None,
+) -> list[list[int]]:
+    """What transformers makes of each clip, prompt and all."""
+    asked = {"language": language, "task": "transcribe"} if family.multilingual else {}
+    with torch.no_grad():
+        made = model.generate(
+            encoder_outputs=BaseModelOutput(last_hidden_state=encodings.clone()),
+            max_new_tokens=NEW_TOKENS, num_beams=beams, return_timestamps=timestamps,
+            prompt_ids=None if before is None else torch.tensor(before), force_unique_generate_call=True, **asked,
+        )  # fmt: skip
+    return [row.tolist() for row in made]
 
 
 def make_pair(family: Family, folder: Path) -> Pair:
