@@ -11,7 +11,7 @@ setup:
 	@tools/setup.sh run
 
 setup-test:
-	@tools/debian.sh libportaudio2 mosquitto espeak-ng flite
+	@tools/debian.sh libportaudio2 mosquitto espeak-ng flite chromium
 	@tools/setup.sh test
 
 setup-bench: setup

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs Debian packages whose program or library is missing, where that is allowed; never fails, says what is
 # missing. Usage: tools/debian.sh PACKAGE...    Known: libportaudio2 mosquitto espeak-ng flite festival
-# festvox-us-slt-hts
+# festvox-us-slt-hts chromium
 set -u
 present() {
   case "$1" in
