@@ -14,6 +14,7 @@ from voxduct.onnx.prepare.storage import load, save
 
 PREPROCESSED = "onnx.quant.pre_process"
 INT8_MAX = 127
+FLOAT = onnx.TensorProto.FLOAT
 
 
 def to_int8(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -76,7 +77,7 @@ def _shrink(graph: onnx.GraphProto, gather: onnx.NodeProto, table: onnx.TensorPr
     gather.output[0] = f"{output}.int8"
     made = [
         helper.make_node("Gather", [f"{name}.scales", indices], [f"{output}.scale"], f"voxduct/scale/{output}"),
-        helper.make_node("Cast", [f"{output}.int8"], [f"{output}.float"], f"voxduct/float/{output}", to=1),
+        helper.make_node("Cast", [f"{output}.int8"], [f"{output}.float"], f"voxduct/float/{output}", to=FLOAT),
         helper.make_node("Mul", [f"{output}.float", f"{output}.scale"], [output], f"voxduct/row/{output}"),
     ]
     insert_after(graph, {f"{output}.int8"}, made)
