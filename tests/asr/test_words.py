@@ -75,6 +75,14 @@ def test_word_spans_any_attention_are_in_order_in_the_window_and_off_silence(
         assert all(start < end for start, end in spans)
 
 
+def test_word_spans_without_room_for_all_are_still_in_order() -> None:
+    words = [TextWord("one", (1,), 0), TextWord("two", (2,), 1)]
+    first, second = word_spans(
+        words, None, np.zeros(12 * FRAME, np.float32), FRAME, silences=[(93, 12 * FRAME)], earliest=92
+    )
+    assert 92 <= first[0] <= first[1] <= second[0] <= second[1]
+
+
 def test_word_spans_of_a_word_in_silence_move_to_where_speech_goes_on() -> None:
     words = [TextWord("one", (1,), 0), TextWord("two", (2,), 1)]
     samples = np.full(100 * FRAME, 0.2, np.float32)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes_hearing import FakeVad, FakeWhisper, _State, fake_tokenizer, say
+from voxduct.asr.gate import GateOptions
 from voxduct.asr.stream import AsrOptions, Recogniser
 from voxduct.audio import AudioFormat, Encoding, float_to_pcm16
 from voxduct.events import CommittedText, Event, Word
@@ -26,7 +27,7 @@ FIRST_WORD = 5 * SECOND
 
 
 class Absent(FakeWhisper):
-    """Hears the words of `FakeWhisper` but looks anywhere."""
+    """Hears the words of `FakeWhisper` but looks anywhere; only a gate that does not ask about that believes them."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(fake_tokenizer())
@@ -38,7 +39,8 @@ class Absent(FakeWhisper):
 
 
 def session(model: FakeWhisper, rate: int = SECOND, *, lockstep: bool = False) -> Session:
-    recogniser = Recogniser(model, fake_tokenizer(), AsrOptions(coalesce=not lockstep))
+    gate = GateOptions(max_silent_attention=1.0)
+    recogniser = Recogniser(model, fake_tokenizer(), AsrOptions(coalesce=not lockstep), gate=gate)
     audio_format = AudioFormat(rate, Encoding.S16LE)
     return Session(Engine(FakeVad(), recogniser), SessionOptions(lockstep=lockstep), audio_format)
 

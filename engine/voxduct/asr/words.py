@@ -90,11 +90,12 @@ def _in_order(spans: list[_Span], time: SpeechTime, earliest: int, wanted: int) 
     """Puts spans one after the other on the clock of speech; each gets `wanted` samples, or its share of the room."""
     before = time.moment(earliest)
     shortest = min(wanted, max(time.length - before, 0) // len(spans))
-    placed = []
+    placed: list[_Span] = []
     for after, (start, end) in zip(reversed(range(len(spans))), spans, strict=True):
         latest = time.length - shortest * after
         begin = min(max(time.moment(start), before), latest - shortest)
         before = min(max(time.moment(end), begin + shortest), latest)
-        first = max(time.start(begin), earliest)
-        placed.append((first, max(time.end(before), first)))
+        first = max(time.start(begin), earliest)  # without room, positions stand still though speech has ended
+        earliest = max(time.end(before), first)
+        placed.append((first, earliest))
     return placed
