@@ -80,22 +80,43 @@ class LogMel:
     """Log-mel features with the numerics of transformers' WhisperFeatureExtractor, without padding to 30 s.
 
     The features of a window depend on its loudest value (everything more than eight decades below it is cut off), so
-    a window is computed as a whole.
+    a window is computed as a whole. In a stream the loudest value so far takes its place: `follow`.
     """
 
     def __init__(self, num_mels: int) -> None:
+        self.num_mels = num_mels
         self._window = np.hanning(N_FFT + 1)[:-1]
         self._filters = mel_filters(num_mels)
 
     def compute(self, samples: Samples) -> Features:
         """Samples of shape [n] at 16 kHz to features of shape [num_mels, n // 160]."""
-        count = samples.size // HOP
-        if count == 0:
-            return np.zeros((self._filters.shape[1], 0), np.float32)
-        padded = np.pad(samples.astype(np.float64), N_FFT // 2, mode="reflect")
-        frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP][:count]
+        if samples.size < HOP:
+            return np.zeros((self.num_mels, 0), np.float32)
+        decades = self._decades(np.pad(samples, N_FFT // 2, mode="reflect"))[:, : samples.size // HOP]
+        return _scaled(decades, decades.max())
+
+    def follow(self, samples: Samples, loudest: float) -> tuple[Features, Doubles]:
+        """Features of a stretch of a stream, each cut off below the loudest value up to its own frame.
+
+        Args:
+            samples: `N_FFT // 2` of them on each side of the frames' middles, shape [N_FFT + (frames - 1) * HOP].
+            loudest: the loudest value before, in decades; -inf at the start.
+
+        Returns:
+            Features of shape [num_mels, frames], and the loudest value up to each frame, shape [frames].
+        """
+        decades = self._decades(samples)
+        so_far: Doubles = np.maximum.accumulate(np.maximum(decades.max(axis=0), loudest))
+        return _scaled(decades, so_far), so_far
+
+    def _decades(self, padded: Samples) -> Doubles:
+        frames = np.lib.stride_tricks.sliding_window_view(padded.astype(np.float64), N_FFT)[::HOP]
         spectrum = np.fft.rfft(frames * self._window)
         power = spectrum.real**2 + spectrum.imag**2
-        decades = np.log10(np.maximum(power @ self._filters, MEL_FLOOR)).T
-        kept = np.maximum(decades, decades.max() - DYNAMIC_RANGE)
-        return np.ascontiguousarray((kept + 4.0) / 4.0, dtype=np.float32)
+        decades: Doubles = np.log10(np.maximum(power @ self._filters, MEL_FLOOR)).T
+        return decades
+
+
+def _scaled(decades: Doubles, loudest: Doubles) -> Features:
+    kept = np.maximum(decades, loudest - DYNAMIC_RANGE)
+    return np.ascontiguousarray((kept + 4.0) / 4.0, dtype=np.float32)

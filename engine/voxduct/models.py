@@ -134,6 +134,31 @@ class WhisperModel(Protocol):
         """Makes these the rows of `state`: in a new order, several times each, or left out."""
 
 
+@runtime_checkable
+class StreamingWhisperModel(WhisperModel, Protocol):
+    """A Whisper whose encoder can also hear a stream chunk by chunk, each frame once."""
+
+    streaming: bool
+    """Whether this one can; if not, the rest raises."""
+    streaming_frames: int
+    """Encoder frames after which a stream must begin anew."""
+
+    def encode_next(self, log_mel: Floats, memory: object | None) -> tuple[object, object]:
+        """The stream's next frames.
+
+        Args:
+            log_mel: shape [num_mels, 2 * frames + 2]: the frames' own, and one more on each side; zeros where the
+                stream has not begun or has ended.
+            memory: what the call before returned; None at the start. It is not changed.
+
+        Returns:
+            The encoding of these frames, and the memory after them.
+        """
+
+    def join(self, encodings: Sequence[object], drop: int) -> object:
+        """Encodings of consecutive frames as one, without the first `drop` frames."""
+
+
 class Codec(Protocol):
     """A streaming neural codec: frames of `frame_size` samples to `num_codebooks` ids and back."""
 

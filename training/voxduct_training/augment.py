@@ -60,6 +60,28 @@ def with_band(speech: Samples, low: float, high: float) -> Samples:
     return np.asarray(sosfilt(butter(2, [low, high], "bandpass", fs=RATE, output="sos"), speech), dtype=np.float32)
 
 
+def with_pace(speech: Samples, pace: float) -> Samples:
+    """As long as 1 / `pace` of it, in the same voice: overlapping pieces, each put where it continues the last best.
+
+    WSOLA: Verhelst and Roelands, "An overlap-add technique based on waveform similarity" (1993).
+    """
+    size, hop, reach = 640, 320, 160
+    count = int(len(speech) / pace) // hop
+    if count < 2 or len(speech) < 4 * size:
+        return speech
+    window = np.hanning(size + 1)[:-1].astype(np.float32)
+    padded = np.pad(speech, (reach, 2 * size + reach))
+    out, at = np.zeros((count + 1) * hop, np.float32), reach
+    for piece in range(count):
+        if piece:
+            wished = min(int(piece * hop * pace), len(speech) - 1)
+            natural = padded[at + hop : at + hop + size]
+            scores = np.correlate(padded[wished : wished + size + 2 * reach : 2][: size // 2 + reach], natural[::2])
+            at = wished + 2 * int(scores.argmax())
+        out[piece * hop : piece * hop + size] += window * padded[at : at + size]
+    return out
+
+
 def mu_law(speech: Samples) -> Samples:
     """Eight-bit companding, as on a telephone line."""
     clipped = np.clip(speech, -1, 1)

@@ -20,15 +20,20 @@ from scipy.signal import resample_poly
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from voxduct_training.augment import augment, mask_features, not_speech
+from voxduct_training.augment import augment, mask_features, not_speech, with_pace
 from voxduct_training.mel import HOP, RATE, log_mel
+from voxduct_training.recognizer import Context
 from voxduct_training.shards import Utterance, read_shard
 from voxduct_training.tokenizer import character_ids, text_ids
 
 Samples = NDArray[np.float32]
 IGNORED = -100
 BATCHES_A_LOOK = 150  # between two looks for new shards
-NEURAL_REPEATS = 2  # a little more than an hour of natural prosody among fifteen of rules
+NEURAL_REPEATS = 4  # a little more than an hour of natural prosody, each time in another voice, among twenty of rules
+NEURAL_VOICES, NEURAL_PACES = (84, 118), (0.72, 1.0)  # resampled by so many per cent; then so much of its own pace
+OTHER_VOICES = (91, 112)
+LONGEST_SHIFT = 900  # frames
+CHUNK_FRAMES, LEFT_FRAMES = (10, 100), (60, 400)  # 0.2 to 2 s, 1.2 to 8 s
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ class Lesson:
     timed: float = 0.0  # share of targets with timestamps
     mask: float = 0.0  # share of utterances with SpecAugment
     silence: float = 0.3  # longest silence before and after, in seconds
+    chunked: float = 0.0  # share of batches that the encoder hears chunk by chunk
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ class Batch:
     lengths: Tensor
     windows: Tensor
     seconds: float
+    context: Context | None = None
 
 
 @dataclass(frozen=True)
@@ -113,8 +120,10 @@ class Examples:
             if count > 0 and end > 3200:
                 text, cut_off = " ".join(text.split()[:count]), True
                 speech = speech[: end + int(rng.integers(0, 400))]
-        if rng.random() < 0.5 or row.warp[1] <= 100:
-            warp = int(rng.integers(row.warp[0], row.warp[1] + 1))
+        if row.voice == "neural":
+            speech = _other_speaker(speech, rng)
+        elif rng.random() < 0.5:
+            warp = int(rng.integers(*OTHER_VOICES))
             speech = resample_poly(speech, 100, warp).astype(np.float32) if warp != 100 else speech
             told = {count: end * 100 // warp for count, end in told.items()}
         before = int(RATE * rng.uniform(0.02, lesson.silence))
@@ -126,12 +135,27 @@ class Examples:
             words = tuple((start - 0.1, end + 0.1) for start, end in words)
         return Example(augment(padded, lesson.strength, rng), text, span, words)
 
-    def features(self, samples: Samples, count: int, masked: float) -> NDArray[np.float32]:
+    def context(self, frames: int, chunked: float) -> Context | None:
+        """How the encoder is to hear a batch of so many frames."""
+        rng = self._rng
+        if rng.random() >= chunked:
+            return None
+        shift = int(rng.integers(0, LONGEST_SHIFT)) if rng.random() < 0.5 else 0
+        return Context(int(rng.integers(*CHUNK_FRAMES)), int(rng.integers(*LEFT_FRAMES)), shift)
+
+    def features(self, samples: Samples, count: int, masked: float, *, causal: bool) -> NDArray[np.float32]:
         """Features of one example in a batch of `count` samples."""
-        found = log_mel(np.pad(samples, (0, count - len(samples))))
+        found = log_mel(np.pad(samples, (0, count - len(samples))), causal=causal)
         if self._rng.random() < masked:
             mask_features(found, len(samples) // HOP, self._rng)
         return found
+
+
+def _other_speaker(speech: Samples, rng: np.random.Generator) -> Samples:
+    """The same clip by a longer or shorter vocal tract, and slower: the neural voice hurries."""
+    percent = int(rng.integers(*NEURAL_VOICES))
+    warped = resample_poly(speech, 100, percent).astype(np.float32)
+    return with_pace(warped, rng.uniform(*NEURAL_PACES) * 100 / percent)
 
 
 def prompt_and_target(tokenizer: Tokenizer, example: Example) -> list[int]:
@@ -174,7 +198,8 @@ def collate(examples: list[Example], maker: Examples, tokenizer: Tokenizer, less
     """Pad to one length (a multiple of 80 ms) and label."""
     count = max(len(e.samples) for e in examples)
     count = -(-count // 1280) * 1280
-    features = np.stack([maker.features(e.samples, count, lesson.mask) for e in examples])
+    context = maker.context(count // (2 * HOP), lesson.chunked)
+    features = np.stack([maker.features(e.samples, count, lesson.mask, causal=context is not None) for e in examples])
     sequences = [prompt_and_target(tokenizer, e) for e in examples]
     longest = max(len(s) for s in sequences) - 1
     end = tokenizer.token_to_id("<|endoftext|>")
@@ -190,7 +215,8 @@ def collate(examples: list[Example], maker: Examples, tokenizer: Tokenizer, less
     characters = [character_ids(e.text) for e in examples]
     joined = torch.tensor([c for line in characters for c in line], dtype=torch.long)
     lengths = torch.tensor([len(line) for line in characters])
-    return Batch(torch.from_numpy(features), tokens, targets, joined, lengths, windows, len(examples) * count / RATE)
+    seconds = len(examples) * count / RATE
+    return Batch(torch.from_numpy(features), tokens, targets, joined, lengths, windows, seconds, context)
 
 
 def _buckets(shards: Shards, lesson: Lesson, rng: random.Random) -> list[list[int]]:

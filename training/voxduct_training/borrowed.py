@@ -17,17 +17,18 @@ from numpy.typing import NDArray
 
 from voxduct_training.code_lm_data import load
 from voxduct_training.codec_dsp import FRAME
-from voxduct_training.corpus import DATA, FASTEST_CLIP
+from voxduct_training.corpus import DATA
 from voxduct_training.shards import ShardWriter, Utterance, read_shard
 from voxduct_training.synthesiser import RATE
 from voxduct_training.texts import sentences, split_of, written_form
 from voxduct_training.voice_generate import Stateful
 
+FASTEST_NEURAL = 34.0  # characters a second
 SEVERAL_READINGS = re.compile(r"[0-9]|\b[A-Z]{2,}|\b[A-Z]\.|\b[DMS][rst]s?\.")
 
 
 def write_neural(out: Path, data: Path) -> None:
-    """One shard of the neural voice: speakable texts only, too fast clips dropped, slowed down when read."""
+    """One shard of the neural voice: speakable texts only, far too fast clips dropped; `batches` slows them down."""
     folder = data / "speech" / "neural"
     writer = ShardWriter(out, "neural-000")
     for line in (folder / "transcripts.tsv").read_text(encoding="utf8").splitlines():
@@ -40,10 +41,10 @@ def write_neural(out: Path, data: Path) -> None:
         samples = soxr.resample(samples, rate, RATE) if rate != RATE else samples
         loud = np.flatnonzero(np.abs(samples) > 0.02 * np.abs(samples).max())
         seconds = (loud[-1] - loud[0]) / RATE
-        if seconds < 0.4 or not 6 < len(written) / seconds < FASTEST_CLIP:
+        if seconds < 0.4 or not 6 < len(written) / seconds < FASTEST_NEURAL:
             continue
         scaled = samples * (0.6 / np.abs(samples).max())
-        writer.add((scaled * 32767).astype(np.int16), written, "neural", [], (85, 100))
+        writer.add((scaled * 32767).astype(np.int16), written, "neural", [])
     writer.close()
     print(f"neural: {writer.samples / RATE / 3600:.2f} h", flush=True)
 

@@ -20,12 +20,13 @@ FILTERS = mel_filter_bank(
 ).astype(np.float32)
 
 
-def log_mel(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """[MELS, len(samples) // HOP] features of one utterance."""
+def log_mel(samples: NDArray[np.float32], *, causal: bool = False) -> NDArray[np.float32]:
+    """[MELS, len(samples) // HOP] features of one utterance; `causal`: the floor follows the loudest sound so far."""
     padded = np.pad(samples, N_FFT // 2, mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP][: len(samples) // HOP]
     spectrum = np.asarray(rfft(frames * WINDOW))
     power = spectrum.real**2 + spectrum.imag**2
     logs = np.log10(np.maximum(power @ FILTERS, 1e-10)).T
-    floored = np.maximum(logs, logs.max() - 8.0)
+    loudest = np.maximum.accumulate(logs.max(axis=0)) if causal else logs.max()
+    floored = np.maximum(logs, loudest - 8.0)
     return ((floored + 4.0) / 4.0).astype(np.float32)

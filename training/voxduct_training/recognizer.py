@@ -40,6 +40,26 @@ def sinusoids(length: int, channels: int) -> Tensor:
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
+@dataclass(frozen=True)
+class Context:
+    """What a frame of the encoder may attend to, so that the same weights can follow a stream chunk by chunk.
+
+    Chunk masks as in Zhang et al., "Unified Streaming and Non-streaming Two-pass End-to-end Model" (2020): everything
+    in the frame's own chunk and `left` frames before it, nothing after it.
+    """
+
+    chunk: int
+    left: int
+    shift: int = 0
+    """The position of the first frame: a stream does not begin where its window does."""
+
+    def mask(self, frames: int) -> Tensor:
+        """[frames, frames]: True where the frame of the row may attend to that of the column."""
+        at = torch.arange(frames)
+        starts = at // self.chunk * self.chunk
+        return (at < (starts + self.chunk)[:, None]) & (at >= (starts - self.left)[:, None])
+
+
 class Attention(nn.Module):
     """Multi-head attention with fused projections: keys and values come with the queries, or from a memory."""
 
@@ -50,10 +70,10 @@ class Attention(nn.Module):
         self.joint = nn.Linear(width, (2 if cross else 3) * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, *, causal: bool = False) -> Tensor:
-        """Self-attention: [batch, time, width] to the same shape."""
+    def forward(self, x: Tensor, *, causal: bool = False, mask: Tensor | None = None) -> Tensor:
+        """Self-attention: [batch, time, width] to the same shape; `mask` [time, time] is True where one may look."""
         query, key, value = (self._split(part) for part in self.joint(x).chunk(3, dim=-1))
-        mixed = F.scaled_dot_product_attention(query, key, value, is_causal=causal)
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=causal)
         return self.out(mixed.transpose(1, 2).flatten(2))
 
     def look(self, x: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
@@ -82,9 +102,9 @@ class Layer(nn.Module):
         self.widen = nn.Linear(width, 4 * width)
         self.narrow = nn.Linear(4 * width, width)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """An encoder layer: self-attention and feed-forward."""
-        x = x + self.attention(self.norm(x))
+        x = x + self.attention(self.norm(x), mask=mask)
         return x + self.narrow(F.gelu(self.widen(self.feed_norm(x))))
 
     def decode(self, x: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
@@ -116,13 +136,18 @@ class Recognizer(nn.Module):
         self.register_buffer("frame_positions", sinusoids(shape.positions, width))
         nn.init.normal_(self.embedding.weight, std=0.02)
 
-    def encode(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """[batch, mels, 2 * frames] to states [batch, frames, width] and the middle layer's character scores."""
+    def encode(self, features: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
+        """[batch, mels, 2 * frames] to states [batch, frames, width] and the middle layer's character scores.
+
+        Without a context every frame attends to all others.
+        """
         x = F.gelu(self.conv2(F.gelu(self.conv1(features)))).transpose(1, 2)
-        x = x + self.frame_positions[: x.shape[1]]  # type: ignore[index]
+        first, frames = (context.shift if context else 0), x.shape[1]
+        x = x + self.frame_positions[first : first + frames]  # type: ignore[index]
+        mask = context.mask(frames) if context and context.chunk < frames else None
         middle = x
         for number, layer in enumerate(self.encoder, start=1):
-            x = layer(x)
+            x = layer(x, mask)
             if number == self.shape.middle_layer:
                 middle = x
         return self.encoder_norm(x), self.middle_characters(middle)

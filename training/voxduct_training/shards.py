@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Utterance:
-    """Where an utterance lies in its shard and what it says; `warp` is the range it may be resampled by."""
+    """Where an utterance lies in its shard and what it says."""
 
     start: int
     length: int
     text: str
     voice: str
     cuts: list[list[int]]
-    warp: tuple[int, int] = (100, 100)
     guessed: bool = False  # the cuts are good enough to show where a word is, not to cut there
 
 
@@ -39,12 +38,11 @@ class ShardWriter:
         text: str,
         voice: str,
         cuts: list[list[int]],
-        warp: tuple[int, int] = (97, 103),
         *,
         guessed: bool = False,
     ) -> None:
         """Append one utterance."""
-        row = Utterance(self.samples, len(samples), text, voice, cuts, warp, guessed)
+        row = Utterance(self.samples, len(samples), text, voice, cuts, guessed)
         self._audio.write(samples.tobytes())
         self._lines.write(json.dumps(asdict(row)) + "\n")
         self.samples += len(samples)

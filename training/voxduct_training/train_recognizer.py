@@ -33,6 +33,7 @@ MATRIX_RATE, OTHER_RATE, WARM_UP = 3e-3, 1.5e-3, 150
 CTC_WEIGHT, MIDDLE_WEIGHT, TOKEN_WEIGHT, GUIDE_WEIGHT = 0.35, 0.15, 0.5, 0.3
 AVERAGE_FROM, AVERAGE_DECAY = 0.66, 0.997
 SAVE_EVERY = 120.0  # seconds
+LONGEST_STEP = 30.0  # seconds; what is longer was a pause, which the budget does not pay for
 
 
 def lesson_at(progress: float) -> Lesson:
@@ -44,9 +45,10 @@ def lesson_at(progress: float) -> Lesson:
     if progress < 0.32:
         return Lesson(longest=4.5, batch=20, strength=0.2, cut=0.08, empty=0.02, timed=0.1)
     if progress < 0.72:
-        return Lesson(longest=6.0, batch=22, strength=0.3, cut=0.1, empty=0.02, timed=0.1)
+        return Lesson(longest=6.0, batch=22, strength=0.3, cut=0.1, empty=0.02, timed=0.1, mask=0.2, chunked=0.5)
     silence = 0.5 if progress < 0.88 else 1.0
-    return Lesson(longest=10.0, batch=28, strength=0.45, cut=0.12, empty=0.03, timed=0.1, silence=silence)
+    lesson = Lesson(longest=10.0, batch=28, strength=0.55, cut=0.12, empty=0.03, timed=0.1, silence=silence)
+    return replace(lesson, mask=0.2, chunked=0.6)
 
 
 def rate_at(progress: float, step: int) -> float:
@@ -99,7 +101,7 @@ class Progress:
 
 def losses_of(model: Recognizer, batch: Batch) -> tuple[Tensor, dict[str, float]]:
     """The weighted loss of one batch and its parts."""
-    states, middle = model.encode(batch.features)
+    states, middle = model.encode(batch.features, batch.context)
     frames = torch.full((states.shape[0],), states.shape[1])
 
     def ctc(scores: Tensor) -> Tensor:
@@ -239,7 +241,7 @@ def run(training: Training, shards: Shards, tokenizer_folder: Path) -> None:
     while training.progress < 1:
         training.step(next(batches))
         now = time.monotonic()
-        training.state.elapsed += now - before
+        training.state.elapsed += min(now - before, LONGEST_STEP)
         before = now
         if training.rank == 0 and (training.state.step % 50 == 0 or training.state.step in (1, 10, 25)):
             report(training)

@@ -13,6 +13,7 @@ from transformers import GenerationConfig, WhisperConfig, WhisperForConditionalG
 from voxduct_training.recognizer import Layer, Recognizer, Shape
 from voxduct_training.tokenizer import CHARACTERS, SPECIALS
 
+LEFT_FRAMES = 250  # 5 s: within what chunk masks showed in training
 FIRST_SPECIAL = 706  # id of <|endoftext|>: 256 bytes and 450 merges come before it
 
 
@@ -48,6 +49,7 @@ def whisper_config(model: Recognizer) -> WhisperConfig:
         streaming={
             "delay_ms": 800,
             "keep_window_s": 2.0,
+            "left_frames": LEFT_FRAMES,
             "max_window_s": 3.0,  # few training utterances were longer than 6 s; measured, see docs/streaming.md
             "policy": "align_att",
             "timing_heads": [2, 3],  # the first layer's look at the end of the word before: docs/word-times.md

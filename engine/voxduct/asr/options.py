@@ -87,6 +87,8 @@ class AsrOptions:
     """Silence added after the window of an update."""
     final_tail_ms: int = 600
     """Silence added after the window of the final pass."""
+    incremental: bool = True
+    """Whether a stream's audio is encoded once, chunk by chunk, by models that can; False: each window anew."""
     min_level_db: float = -70.0
     """A window whose loudest 20 ms are quieter than this (RMS, dB of full scale) holds no words."""
     coalesce: bool = True

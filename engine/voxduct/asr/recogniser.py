@@ -14,6 +14,7 @@ from voxduct.asr.gate import CUTS, Bools, Doubt, Evidence, GateOptions, audible_
 from voxduct.asr.hypothesis import HeardWord
 from voxduct.asr.language import SpokenLanguage, detect_language
 from voxduct.asr.letters import spelt
+from voxduct.asr.listening import Listener, Listening
 from voxduct.asr.options import AsrOptions, DecodingOptions, StreamingPolicy
 from voxduct.asr.prompt import build_prompt
 from voxduct.asr.rules import text_rules
@@ -22,7 +23,7 @@ from voxduct.asr.words import word_spans
 from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.dsp import LogMel
 from voxduct.events import Word
-from voxduct.models import Floats, WhisperModel
+from voxduct.models import Floats, StreamingWhisperModel, WhisperModel
 from voxduct.silence import Silences
 
 __all__ = ["Doubt", "Heard", "Recogniser", "Window"]
@@ -49,6 +50,8 @@ class Window:
     """Where the last committed word ends: no other word starts before."""
     by_letters: bool = False
     """Whether words are timed letter by letter."""
+    listening: Listening | None = None
+    """Where the encoder stands, if it hears the utterance chunk by chunk; None: it hears the window anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ class Heard:
     """How sure `language` is; 1 where it was given."""
     stable: int | None = None
     """How many of `words` more audio will not change, by AlignAtt; None where that is not the policy or cannot tell."""
+    listening: Listening | None = None
+    """Where the encoder stands now, for the next window; None: where it stood."""
 
 
 class Recogniser:
@@ -82,6 +87,10 @@ class Recogniser:
         self.decoding = decoding or DecodingOptions()
         self.gate = gate or GateOptions()
         self.log_mel = LogMel(model.num_mels)
+        self.listener: Listener | None = None
+        """Hears utterances chunk by chunk, where the model can."""
+        if isinstance(model, StreamingWhisperModel) and model.streaming and self.options.incremental:
+            self.listener = Listener(model, self.log_mel)
         self.multilingual = tokenizer.multilingual
         self._rules = text_rules(tokenizer, self.decoding)
 
@@ -106,14 +115,24 @@ class Recogniser:
         nothing = self._nothing_to_hear(window)
         if nothing is not None:
             return Heard((), window.language or ("" if self.multilingual else "en"), nothing)
-        encoding = self.model.encode(self.log_mel.compute(self.padded(window.samples, window.tail)))
+        encoding, listening = self._listen(window)
         language = self.language_of(encoding, window.language)
         decoded = search(self.model, encoding, self._request(window, language.code), self.decoding)
         doubt = self._doubt(decoded, window, language.code)
         if doubt is not None and doubt not in CUTS:
-            return Heard((), language.code, doubt, language.probability)
+            return Heard((), language.code, doubt, language.probability, listening=listening)
         words = self._words(decoded, encoding, window, language.code)
-        return Heard(words, language.code, doubt, language.probability, self._stable(decoded, window, language.code))
+        stable = self._stable(decoded, window, language.code)
+        return Heard(words, language.code, doubt, language.probability, stable, listening)
+
+    def _listen(self, window: Window) -> tuple[object, Listening | None]:
+        """The window's encoding, and where the encoder stands then."""
+        if self.listener is None or window.listening is None:
+            return self.model.encode(self.log_mel.compute(self.padded(window.samples, window.tail))), None
+        if window.tail:
+            return self.listener.conclude(window.listening, window.samples, window.start, window.tail), None
+        listening = self.listener.follow(window.listening, window.samples, window.start)
+        return listening.encoding, listening
 
     def language_of(self, encoding: object, given: str | None) -> SpokenLanguage:
         """The language that was given, English for a model that knows no other, else the likeliest of those allowed."""

@@ -61,6 +61,7 @@ class AsrStream:
         self._utterance = utterance
         self._start = start
         self._window = UtteranceAudio(start)
+        self._listening = recogniser.listener.begin(start) if recogniser.listener else None
         self._due = start + self._options.first_update_ms * SAMPLES_PER_MS
         self._buffer = HypothesisBuffer(max(start, after))
         self._heard_until = start  # how far the newest hypothesis reaches
@@ -148,6 +149,7 @@ class AsrStream:
             raise TypeError(f"expected Heard, not {type(result).__name__}")
         if not self._language and result.language:
             self._language, self._language_probability = result.language, result.language_probability
+        self._listening = result.listening or self._listening
         repetitive = result.doubt is Doubt.REPETITIVE  # tells nothing: keep to what was heard before
         if out.final:
             return self._finish(self._buffer.hypothesis if repetitive else result.words, out.end)
@@ -216,7 +218,8 @@ class AsrStream:
 
     def _update_job(self, end: int) -> Job:
         self._out = _Pass(end, final=False)
-        window = self._snapshot(end, self._options.update_tail_ms * SAMPLES_PER_MS)
+        tail = 0 if self._listening else self._options.update_tail_ms * SAMPLES_PER_MS
+        window = self._snapshot(end, tail)
         return Job(JobKind.UPDATE, lambda: self._recogniser.recognise(window), window.samples.size)
 
     def _final_job(self, end: int) -> Job:
@@ -236,7 +239,14 @@ class AsrStream:
         forced = [t for heard in self._buffer.committed if heard.word.start >= start for t in heard.tokens]
         silences = self._window.silences_until(end)
         return Window(
-            self._window.until(end), start, tuple(forced), self._language, tail, silences, self._buffer.words_end
+            samples=self._window.until(end),
+            start=start,
+            forced=tuple(forced),
+            language=self._language,
+            tail=tail,
+            silences=silences,
+            after=self._buffer.words_end,
+            listening=self._listening,
         )
 
     def _already_heard(self, end: int) -> bool:
@@ -268,7 +278,7 @@ class AsrStream:
         forced = self._buffer.commit_before(latest)
         edges = [heard.word.end for heard in self._buffer.committed if heard.word.end <= latest]
         edge = edges[-1] if edges and edges[-1] > self._window.start else latest
-        self._window.forget_before(edge)
+        self._window.forget_before(edge - (edge - self._start) % self._recogniser.model.frame_samples)
         return forced
 
     def _finish(self, words: Sequence[HeardWord], end: int) -> list[Event]:

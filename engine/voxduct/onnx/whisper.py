@@ -20,15 +20,15 @@ from voxduct.errors import InferenceError, ModelError
 from voxduct.models import BatchStep, DecoderStep, Floats, Ints
 from voxduct.onnx.graph import Graph, as_value
 from voxduct.onnx.runtime import OrtOptions, open_session
-from voxduct.onnx.whisper_encoding import Encoding, checked
+from voxduct.onnx.whisper_encoding import Encoding, checked, join
 from voxduct.onnx.whisper_exported import ExportedDecoder
 from voxduct.onnx.whisper_files import find_graphs, is_multilingual, read_decoding, read_json
 from voxduct.onnx.whisper_in_place import LENGTHS, InPlaceDecoder
+from voxduct.onnx.whisper_streaming import MEL_FRAMES, StreamingEncoder
 
 MAX_POSITIONS = 448  # of the decoder
 FULL_FRAMES = 3_000  # log-mel frames of 30 s
 PROBE_FRAMES = 200  # an encoder that takes these takes any number
-MEL_FRAMES = 2  # log-mel frames per encoder frame
 FRAME_SAMPLES = 320
 
 
@@ -43,7 +43,11 @@ class OnnxWhisper:
 
     def __init__(self, folder: Path, options: OrtOptions | None = None, precision: str | None = None) -> None:
         self.graphs = find_graphs(folder, precision)
-        self._encoder = Graph(open_session(self.graphs.encoder, options))
+        self._streaming = _streaming_encoder(folder, self.graphs.streaming, options)
+        self._encoder = None if self._streaming else Graph(open_session(self.graphs.encoder, options))
+        self.streaming = self._streaming is not None
+        """Whether it can hear a stream chunk by chunk: see `StreamingWhisperModel`."""
+        self.streaming_frames = int(read_json(folder / "config.json").get("max_source_positions") or FULL_FRAMES // 2)
         self._decoder = self._open_decoder(folder, options)
         self.num_mels = _num_mels(folder)
         self.dynamic = self._takes_any_length()
@@ -55,10 +59,25 @@ class OnnxWhisper:
         if frames > FULL_FRAMES:
             raise InferenceError(f"a window of {frames} frames is longer than the {FULL_FRAMES} a Whisper takes")
         width = frames + frames % MEL_FRAMES if self.dynamic else FULL_FRAMES
-        padded = np.full((1, self.num_mels, width), silence_of(log_mel), self._encoder.floats("input_features"))
-        padded[0, :, :frames] = log_mel
-        outputs = self._encoder.run({"input_features": as_value(padded)})
-        return Encoding(outputs, -(-frames // MEL_FRAMES))
+        padded = np.full((self.num_mels, width), silence_of(log_mel), np.float32)
+        padded[:, :frames] = log_mel
+        if self._encoder is None:
+            return self._listener().encode(padded)
+        features = padded[None].astype(self._encoder.floats("input_features"), copy=False)
+        return Encoding(self._encoder.run({"input_features": as_value(features)}), -(-frames // MEL_FRAMES))
+
+    def encode_next(self, log_mel: Floats, memory: object | None) -> tuple[Encoding, object]:
+        """The next frames of a stream; see `StreamingWhisperModel`. Raises InferenceError where it cannot."""
+        return self._listener().encode_next(log_mel, memory)
+
+    def join(self, encodings: Sequence[object], drop: int) -> Encoding:
+        """Encodings of consecutive frames as one, without the first `drop` frames."""
+        return join([checked(encoding, Encoding) for encoding in encodings], drop)
+
+    def _listener(self) -> StreamingEncoder:
+        if self._streaming is None:
+            raise InferenceError("this model's encoder hears whole windows only; it has no encoder_streaming.onnx")
+        return self._streaming
 
     def num_frames(self, encoding: object) -> int:
         """Encoder frames in an encoding, padding left out."""
@@ -102,6 +121,8 @@ class OnnxWhisper:
         return ExportedDecoder(first, following, heads, path)
 
     def _takes_any_length(self) -> bool:
+        if self._encoder is None:
+            return True
         shape = self._encoder.inputs["input_features"].shape
         if isinstance(shape[2], int):
             return shape[2] != FULL_FRAMES
@@ -161,6 +182,19 @@ def _decoding(folder: Path) -> DecodingOptions:
         max_initial_timestamp=config.get("max_initial_timestamp_index", DecodingOptions().max_initial_timestamp),
         max_previous=positions // 2 - 1,
     )
+
+
+def _streaming_encoder(folder: Path, path: Path | None, options: OrtOptions | None) -> StreamingEncoder | None:
+    """The encoder that looks back, where the folder has one and says how far."""
+    if path is None:
+        return None
+    left = (read_json(folder / "config.json").get("streaming") or {}).get("left_frames")
+    if not isinstance(left, int) or left < 1:
+        raise ModelError(
+            f"{folder / 'config.json'} does not say streaming.left_frames, how far {path.name} looks back; "
+            f"fetch the model again, or remove {path.name}"
+        )
+    return StreamingEncoder(Graph(open_session(path, options)), left)
 
 
 def _num_mels(folder: Path) -> int:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
 import onnxruntime as ort
 
+from voxduct.onnx.graph import as_value
+
 STATES = "last_hidden_state"
+FRAMES = -2  # the axis of time in all that an encoder says
 ATTENTION = "cross_attentions"  # optional output of a decoder: the alignment heads' weights; `.N` is all of layer N's
 _T = TypeVar("_T")
 
@@ -20,6 +25,14 @@ class Encoding:
     """By name: `last_hidden_state` [1, frames, width]; of a prepared model also the keys and values made of it."""
     frames: int
     """Encoder frames of the window itself, padding left out."""
+
+
+def join(encodings: Sequence[Encoding], drop: int) -> Encoding:
+    """Encodings of consecutive frames as one, without the first `drop` frames."""
+    parts = {name: [encoding.outputs[name].numpy() for encoding in encodings] for name in encodings[0].outputs}
+    joined = {name: np.concatenate(arrays, axis=FRAMES)[..., drop:, :] for name, arrays in parts.items()}
+    outputs = {name: as_value(np.ascontiguousarray(array)) for name, array in joined.items()}
+    return Encoding(outputs, sum(encoding.frames for encoding in encodings) - drop)
 
 
 def checked(given: object, wanted: type[_T]) -> _T:

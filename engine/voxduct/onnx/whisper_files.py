@@ -10,7 +10,7 @@ from typing import Any
 
 from voxduct.asr.options import DecodingOptions
 from voxduct.errors import ModelError
-from voxduct.onnx.whisper_layout import choose_graphs
+from voxduct.onnx.whisper_layout import choose_graphs, streaming_form
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,8 @@ class WhisperGraphs:
     """Fed first; a merged one, or one that writes its cache in place, is fed always."""
     decoder_with_past: Path | None
     """Fed after the first time; None where one decoder is fed always."""
+    streaming: Path | None = None
+    """The encoder's other form, that hears a stream chunk by chunk (see `prepare.encoder_streaming`)."""
 
 
 def find_graphs(folder: Path, precision: str | None = None) -> WhisperGraphs:
@@ -38,8 +40,12 @@ def find_graphs(folder: Path, precision: str | None = None) -> WhisperGraphs:
             "decoder_model.onnx and decoder_with_past_model.onnx)"
         )
     with_past = chosen.decoder_with_past
+    streaming = folder / streaming_form(chosen.encoder)
     return WhisperGraphs(
-        folder / chosen.encoder, folder / chosen.decoder, None if with_past is None else folder / with_past
+        folder / chosen.encoder,
+        folder / chosen.decoder,
+        None if with_past is None else folder / with_past,
+        streaming if streaming.is_file() else None,
     )
 
 

@@ -3,7 +3,8 @@
 Known are the layouts of `onnx-community/whisper-*` and `*_timestamped`, `Xenova/whisper-*`, `distil-whisper/*`, and
 what optimum writes: graphs in `onnx/` or at the top, a merged decoder or a split one (`decoder_model` and
 `decoder_with_past_model`), a precision as suffix (`encoder_model_int8.onnx`), weights beside a graph
-(`encoder_model.onnx_data`); and the decoder that preparing makes (`decoder_model_in_place`).
+(`encoder_model.onnx_data`); and what preparing makes: the decoder
+`decoder_model_in_place`, and for some the encoder's other form, `encoder_streaming`.
 """
 
 from __future__ import annotations
@@ -101,9 +102,16 @@ def choose_files(where: str, sizes: Mapping[str, int], precision: str) -> Whispe
         raise ModelError(f"{where} holds no ONNX Whisper: {_what_instead(sizes)}")
     if missing := [name for name in _NEEDED if name not in sizes]:
         raise ModelError(f"{where} lacks {' and '.join(missing)}; take a repository that has all files, or export one")
-    data = [name for graph in graphs.names for name in _data_of(sizes, graph)]
+    streaming = [name for name in [streaming_form(graphs.encoder)] if name in sizes]
+    wanted = (*graphs.names, *streaming)
+    data = [name for graph in wanted for name in _data_of(sizes, graph)]
     welcome = [name for name in _WELCOME if name in sizes]
-    return WhisperFiles((*_NEEDED, *welcome, *graphs.names, *data), precision, graphs)
+    return WhisperFiles((*_NEEDED, *welcome, *wanted, *data), precision, graphs)
+
+
+def streaming_form(encoder: str) -> str:
+    """What the other form of an encoder is called, that hears chunk by chunk."""
+    return encoder.replace("encoder_model", "encoder_streaming")
 
 
 def _preference(precision: str | None) -> tuple[str, ...]:

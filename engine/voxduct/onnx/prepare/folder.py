@@ -12,6 +12,8 @@ from voxduct.onnx.prepare.proof import Inputs
 from voxduct.onnx.whisper_files import read_json
 
 ENCODER, MERGED, FIRST, NEXT = "encoder_model", "decoder_model_merged", "decoder_model", "decoder_with_past_model"
+STREAMING = "encoder_streaming"
+"""What preparing adds for an encoder that was trained for it."""
 IN_PLACE = "decoder_model_in_place"
 """What preparing makes of the decoders."""
 BESIDE = ("*.json", "*.txt", "*.model", "README.md", "LICENSE*")  # configuration, tokenizer, card
@@ -31,6 +33,8 @@ class Export:
     layers: int
     """Of the decoder, as the heads that follow."""
     heads: int
+    streams: bool
+    """Whether the encoder learnt to hear chunk by chunk; the config's `streaming.left_frames` says how far back."""
     alignment: tuple[Head, ...]
     """As the generation config lists them, else the upper half of the layers."""
 
@@ -75,7 +79,9 @@ def read_export(folder: Path) -> Export:
         config.number("vocab_size"),
     )
     encoder_heads = config.number("encoder_attention_heads")
-    return Export(folder, encoder, decoders, inputs, encoder_heads, layers, heads, _alignment(folder, layers, heads))
+    streams = "left_frames" in (read_json(folder / "config.json").get("streaming") or {})
+    alignment = _alignment(folder, layers, heads)
+    return Export(folder, encoder, decoders, inputs, encoder_heads, layers, heads, streams, alignment)
 
 
 def _decoders(folder: Path) -> dict[str, Path]:

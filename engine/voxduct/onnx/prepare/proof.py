@@ -13,6 +13,7 @@ import onnxruntime as ort
 from voxduct.errors import ModelError
 from voxduct.onnx.runtime import open_session
 from voxduct.onnx.whisper_in_place import cross_output
+from voxduct.onnx.whisper_streaming import CONV, POSITION
 
 Arrays = dict[str, npt.NDArray[np.generic]]
 TOLERANCE = 1e-3
@@ -58,6 +59,17 @@ def encoder_difference(untouched: Path, made: Path, inputs: Inputs) -> float:
 def encoder_frames(made: Path, inputs: Inputs, frames: int) -> int:
     """How many states an encoder makes of some log-mel frames; raises ModelError when it refuses them."""
     return int(_run(open_session(made), {"input_features": inputs.features(frames)})["last_hidden_state"].shape[1])
+
+
+def streaming_difference(encoder: Path, streaming: Path, inputs: Inputs) -> float:
+    """As `encoder_difference`, for an encoder's other form that is given the whole window as its first chunk."""
+    features = inputs.features(2 * inputs.positions)
+    feeds: Arrays = {
+        "input_features": np.pad(features, ((0, 0), (0, 0), (1, 1))),
+        f"past_{CONV}": np.zeros((1, inputs.width, 1), np.float32),
+        POSITION: np.zeros(1, np.int64),
+    }
+    return _difference(_run(open_session(encoder), {"input_features": features}), _run(open_session(streaming), feeds))
 
 
 def decoder_difference(untouched: Mapping[str, Path], made: Mapping[str, Path], inputs: Inputs) -> float:

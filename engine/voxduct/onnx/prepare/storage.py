@@ -9,6 +9,7 @@ import onnx
 from voxduct.errors import ModelError
 from voxduct.onnx.prepare.graphs import all_scopes
 
+SHARED_FROM = 1_024  # bytes of a tensor that is worth a place in a file of its own
 LARGE = 1_900_000_000  # bytes; a protobuf message ends at 2 GiB
 
 
@@ -27,6 +28,17 @@ def save(model: onnx.ModelProto, path: Path) -> None:
         onnx.save(model, str(path))
     else:
         onnx.save(model, str(path), save_as_external_data=True, location=f"{path.name}_data")
+
+
+def save_sharing(model: onnx.ModelProto, path: Path, other: onnx.ModelProto, other_path: Path) -> None:
+    """Writes two graphs that have weights of the same names in common; these lie in `<name>_data` beside the first."""
+    onnx.save(model, str(path), save_as_external_data=True, location=f"{path.name}_data", size_threshold=SHARED_FROM)
+    path.with_name(f"{path.name}_data").chmod(0o644)  # which onnx keeps to its owner
+    places = {tensor.name: tensor for tensor in onnx.load(str(path), load_external_data=False).graph.initializer}
+    for tensor in other.graph.initializer:
+        if tensor.name in places and places[tensor.name].data_location == onnx.TensorProto.EXTERNAL:
+            tensor.CopyFrom(places[tensor.name])
+    onnx.save(other, str(other_path))
 
 
 def size(path: Path) -> int:

@@ -17,7 +17,8 @@ from voxduct.onnx.prepare.cross_attention import expose_heads
 from voxduct.onnx.prepare.decoder_graph import add_cross_outputs, build_decoder
 from voxduct.onnx.prepare.decoder_weights import read_decoder
 from voxduct.onnx.prepare.encoder_length import free_length
-from voxduct.onnx.prepare.folder import ENCODER, FIRST, IN_PLACE, MERGED, NEXT, Export
+from voxduct.onnx.prepare.encoder_streaming import make_streaming
+from voxduct.onnx.prepare.folder import ENCODER, FIRST, IN_PLACE, MERGED, NEXT, STREAMING, Export
 from voxduct.onnx.prepare.fusion import fuse_attention
 from voxduct.onnx.prepare.precision import to_fp16, to_int8
 from voxduct.onnx.prepare.proof import (
@@ -26,10 +27,11 @@ from voxduct.onnx.prepare.proof import (
     encoder_difference,
     encoder_frames,
     in_place_difference,
+    streaming_difference,
 )
 from voxduct.onnx.prepare.report import NotRewritable, Step
 from voxduct.onnx.prepare.shapes import spell_out
-from voxduct.onnx.prepare.storage import load, remove, save, size
+from voxduct.onnx.prepare.storage import load, remove, save, save_sharing, size
 
 logger = logging.getLogger(__name__)
 PROBE_FRAMES = 102  # log-mel frames; not a multiple of anything but 2
@@ -58,6 +60,7 @@ class WhisperPreparation:
         self._rewrite_encoder(made[ENCODER])
         made = self._write_in_place(made) or self._rewrite_decoders(made)
         self._convert(made)
+        self._write_streaming(folder / "onnx")
         return Record(self._recipe, self._steps, self._differences)
 
     def _write_in_place(self, made: dict[str, Path]) -> dict[str, Path] | None:
@@ -121,6 +124,20 @@ class WhisperPreparation:
         encoder = encoder_difference(export.encoder, converted[ENCODER], inputs)
         self._compare(f"encoder_{name}", encoder, tolerance=math.inf)
         self._compare(f"decoder_{name}", self._converted_difference(converted), tolerance=math.inf)
+
+    def _write_streaming(self, folder: Path) -> None:
+        """The encoder's other form, with its weights in a file that both share."""
+        export, precision = self._export, Precision(self._recipe.precision)
+        if not export.streams or precision is Precision.FP16:
+            return
+        suffix = "" if precision is Precision.FP32 else f"_{precision}"
+        plain, streaming = (folder / f"{stem}{suffix}.onnx" for stem in (ENCODER, STREAMING))
+        model = load(plain)
+        heads, width = export.encoder_heads, export.inputs.width
+        if self._step(STREAMING, "looking back", lambda m: make_streaming(m, heads=heads, width=width), model):
+            save_sharing(load(plain), plain, model, streaming)
+            exact = TOLERANCE if precision is Precision.FP32 else math.inf
+            self._compare(STREAMING, streaming_difference(plain, streaming, export.inputs), tolerance=exact)
 
     def _converted_difference(self, converted: dict[str, Path]) -> float:
         export = self._export

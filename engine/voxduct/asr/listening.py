@@ -1,0 +1,102 @@
+"""Hearing an utterance chunk by chunk: each frame is encoded once, and the decoder is given those of its window.
+
+For models whose encoder looks back instead of around (`StreamingWhisperModel`). A `Listening` is never changed, so a
+pass whose result is dropped has taken nothing from the next one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from voxduct.audio import Samples
+from voxduct.dsp import HOP, N_FFT, LogMel
+from voxduct.models import Floats, StreamingWhisperModel
+
+REACH = N_FFT // 2  # samples that a log-mel frame needs on each side of its middle
+MEL_FRAMES = 2  # log-mel frames per encoder frame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listening:
+    """Where the encoder stands in an utterance."""
+
+    anchor: int
+    """Position of the first sample of the first frame."""
+    frames: int = 0
+    """Encoded so far."""
+    loudest: float = -np.inf
+    """Decades of the loudest value before the log-mel frames that the next chunk begins with."""
+    memory: object | None = None
+    """The encoder's."""
+    encoding: object | None = None
+    """Of the frames of the last window; None before the first."""
+    first: int = 0
+    """Its first frame."""
+
+
+class Listener:
+    """The encoder of one model; all streams share it."""
+
+    def __init__(self, model: StreamingWhisperModel, log_mel: LogMel) -> None:
+        self._model = model
+        self._log_mel = log_mel
+
+    def begin(self, position: int) -> Listening:
+        """An utterance of which nothing was heard begins at `position`."""
+        return Listening(position)
+
+    def follow(self, listening: Listening, samples: Samples, start: int) -> Listening:
+        """Hears a window as far as whole frames go; its encoding is the `encoding` of what is returned.
+
+        Args:
+            listening: what the last window of the utterance left.
+            samples: the window, shape [n].
+            start: position of its first sample: that of a frame.
+        """
+        whole = (start + samples.size - listening.anchor - REACH) // (HOP * MEL_FRAMES)
+        return self._advance(listening, samples, start, whole)
+
+    def conclude(self, listening: Listening, samples: Samples, start: int, tail: int) -> object:
+        """The encoding of a last window with `tail` samples of silence after it."""
+        padded = np.pad(samples, (0, tail + REACH))
+        whole = (start + samples.size + tail - listening.anchor) // (HOP * MEL_FRAMES)
+        return self._advance(listening, padded, start, whole).encoding
+
+    def _advance(self, listening: Listening, samples: Samples, start: int, frames: int) -> Listening:
+        """Encodes up to so many frames since the anchor, and lets go of those before `start`."""
+        too_long = frames > self._model.streaming_frames and start > listening.anchor
+        if too_long or self._missed(listening, start):
+            moved = (start - listening.anchor) // (HOP * MEL_FRAMES)
+            return self._advance(Listening(start), samples, start, frames - moved)
+        first = (start - listening.anchor) // (HOP * MEL_FRAMES)
+        frames = max(frames, 1)
+        if frames <= listening.frames and listening.encoding is not None:
+            encoding = self._model.join([listening.encoding], first - listening.first)
+            return Listening(listening.anchor, listening.frames, listening.loudest, listening.memory, encoding, first)
+        features, loudest = self._features(listening, samples, start, frames)
+        heard, memory = self._model.encode_next(features, listening.memory)
+        before = [] if listening.encoding is None else [listening.encoding]
+        encoding = self._model.join([*before, heard], first - listening.first)
+        return Listening(listening.anchor, frames, loudest, memory, encoding, first)
+
+    def _missed(self, listening: Listening, start: int) -> bool:
+        """Whether audio that the next chunk needs is no longer in the window."""
+        opening = listening.frames == 0
+        needed = listening.anchor + (0 if opening else (listening.frames * MEL_FRAMES - 1) * HOP - REACH)
+        return needed < start
+
+    def _features(self, listening: Listening, samples: Samples, start: int, frames: int) -> tuple[Floats, float]:
+        """Log-mel of the frames from `listening.frames` to `frames`, one more on each side; the loudest value then."""
+        opening = listening.frames == 0
+        begin = listening.frames * MEL_FRAMES - (0 if opening else 1)
+        end = frames * MEL_FRAMES + 1
+        at = listening.anchor + begin * HOP - REACH - start
+        needed = at + N_FFT + (end - begin - 1) * HOP
+        stretch = np.pad(samples, (REACH, 0), mode="reflect")[: needed + REACH] if opening else samples[at:needed]
+        stretch = np.pad(stretch, (0, needed - at - stretch.size))
+        features, so_far = self._log_mel.follow(stretch, listening.loudest)
+        if opening:
+            features = np.pad(features, ((0, 0), (1, 0)))
+        return features, float(so_far[-3]) if so_far.size > 2 else listening.loudest

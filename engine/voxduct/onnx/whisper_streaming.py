@@ -1,0 +1,61 @@
+"""An encoder that looks back (see `prepare.encoder_streaming`), as one that remembers a stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime as ort
+
+from voxduct.models import Floats
+from voxduct.onnx.graph import Graph, as_value
+from voxduct.onnx.whisper_encoding import FRAMES, Encoding, checked
+
+MEL_FRAMES = 2  # log-mel frames per encoder frame
+POSITION, CONV, PAST = "position", "conv", "past."  # names of its inputs
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncoderMemory:
+    """What a stream's next frames depend on. Never changed: a pass whose result nobody wants leaves no trace."""
+
+    frames: int
+    """Encoded so far."""
+    feeds: dict[str, ort.OrtValue]
+    """Keys and values of the frames that are looked back at, and what the convolution needs."""
+
+
+class StreamingEncoder:
+    """Runs such a graph, chunk by chunk or whole windows; remembers nothing itself."""
+
+    def __init__(self, graph: Graph, left_frames: int) -> None:
+        """`left_frames` is how far back the model looks, which is what it was trained with."""
+        self._graph = graph
+        self._left = left_frames
+        self._past = [name for name in graph.inputs if name.startswith(PAST)]
+        width = graph.inputs[f"past_{CONV}"].shape[1]
+        feeds = {name: graph.empty(name, 1) for name in self._past}
+        feeds[f"past_{CONV}"] = as_value(np.zeros((1, width, 1), np.float32))
+        self._start = EncoderMemory(0, feeds)
+
+    def encode(self, log_mel: Floats) -> Encoding:
+        """A whole window by itself: log-mel of shape [num_mels, 2 * frames]."""
+        return self.encode_next(np.pad(log_mel, ((0, 0), (1, 1))), None)[0]
+
+    def encode_next(self, log_mel: Floats, memory: object | None) -> tuple[Encoding, EncoderMemory]:
+        """See `StreamingWhisperModel`."""
+        before = self._start if memory is None else checked(memory, EncoderMemory)
+        feeds = before.feeds | {
+            "input_features": as_value(log_mel[None]),
+            POSITION: as_value(np.array([before.frames], np.int64)),
+        }
+        outputs = self._graph.run(feeds)
+        kept = {name: self._looked_back_at(outputs.pop(name.replace("past", "present", 1))) for name in self._past}
+        kept[f"past_{CONV}"] = outputs.pop(f"present_{CONV}")
+        frames = log_mel.shape[1] // MEL_FRAMES - 1
+        return Encoding(outputs, frames), EncoderMemory(before.frames + frames, kept)
+
+    def _looked_back_at(self, value: ort.OrtValue) -> ort.OrtValue:
+        if value.shape()[FRAMES] <= self._left:
+            return value
+        return as_value(np.ascontiguousarray(value.numpy()[..., -self._left :, :]))
