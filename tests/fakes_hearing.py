@@ -124,6 +124,12 @@ class FakeWhisper:
         steps = [self._decode_row(row.tolist(), own) for row, own in zip(tokens, state, strict=True)]
         return BatchStep(np.stack([logits for logits, _ in steps]), np.stack([attention for _, attention in steps]))
 
+    def rewind(self, tokens: int, state: object) -> None:
+        assert isinstance(state, list)
+        for row in state:
+            assert len(row.tokens) >= tokens
+            del row.tokens[tokens:]
+
     def select(self, rows: Sequence[int], state: object) -> None:
         assert isinstance(state, list)
         state[:] = [_State(state[row].heard, list(state[row].tokens)) for row in rows]

@@ -124,6 +124,9 @@ class WhisperModel(Protocol):
     def decode(self, tokens: Sequence[int], state: object) -> DecoderStep:
         """Feeds tokens after those fed before to a state of one row; advances `state` in place."""
 
+    def rewind(self, tokens: int, state: object) -> None:
+        """Forgets all but the first `tokens` tokens that were fed to a state; there are as many at least."""
+
     def new_batch(self, encodings: Sequence[object]) -> object:
         """A decoder state with a row for each encoding; they must be of equal length."""
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.fakes_hearing import WORDS, fake_tokenizer
 from voxduct.asr.decoding import Decoded, Request, Sampler, StopReason, compression_ratio, greedy, repeated_tail
@@ -49,8 +51,14 @@ class Script:
             wanted = self._tokens[said] if 0 <= said < len(self._tokens) else TOKENIZER.end
             logits[i, CHARLIE] = 5.0
             logits[i, wanted] = 10.0
-        rows = np.full((2, len(tokens), 10), len(state), np.float32)
+        places = np.arange(len(state) - len(tokens), len(state), dtype=np.float32)
+        rows = np.broadcast_to(places[None, :, None], (2, len(tokens), 10))
         return DecoderStep(logits, rows if self._attentive else None)
+
+    def rewind(self, tokens: int, state: object) -> None:
+        assert isinstance(state, list)
+        assert len(state) > tokens
+        del state[tokens:]
 
     def new_batch(self, encodings: Sequence[object]) -> list[list[int]]:
         return [self.new_state(encoding) for encoding in encodings]
@@ -67,11 +75,15 @@ class Script:
 
 
 def decoded(
-    model: Script, forced: Sequence[int] = (), samples: int = 16_000, options: DecodingOptions | None = None
+    model: Script,
+    forced: Sequence[int] = (),
+    samples: int = 16_000,
+    options: DecodingOptions | None = None,
+    draft: Sequence[int] = (),
 ) -> Decoded:
     options = options or DecodingOptions()
     rules = text_rules(TOKENIZER, options)
-    return greedy(model, None, Request.of_text(TOKENIZER, options, rules, PROMPT, samples, forced))
+    return greedy(model, None, Request.of_text(TOKENIZER, options, rules, PROMPT, samples, forced, draft=draft))
 
 
 def test_greedy_says_what_the_model_wants_until_the_end() -> None:
@@ -90,6 +102,44 @@ def test_greedy_forced_tokens_are_fed_in_the_first_call_only() -> None:
     model = Script([ALPHA, BRAVO, ALPHA])
     assert decoded(model, forced=[ALPHA, BRAVO]).tokens == (ALPHA, BRAVO, ALPHA)
     assert model.calls == [[*PROMPT, ALPHA, BRAVO], [ALPHA]]
+
+
+def test_greedy_right_draft_costs_one_call() -> None:
+    model = Script([ALPHA, BRAVO, ALPHA])
+    assert decoded(model, forced=[ALPHA], draft=[BRAVO, ALPHA]).tokens == (ALPHA, BRAVO, ALPHA)
+    assert model.calls == [[*PROMPT, ALPHA, BRAVO, ALPHA]]
+
+
+def test_greedy_draft_that_is_too_short_is_gone_on_from() -> None:
+    model = Script([ALPHA, BRAVO, ALPHA])
+    assert decoded(model, draft=[ALPHA, BRAVO]).tokens == (ALPHA, BRAVO, ALPHA)
+    assert model.calls == [[*PROMPT, ALPHA, BRAVO], [ALPHA]]
+
+
+def test_greedy_wrong_draft_is_forgotten_from_its_first_wrong_token_on() -> None:
+    model = Script([ALPHA, BRAVO, ALPHA])
+    assert decoded(model, draft=[ALPHA, CHARLIE, ALPHA]).tokens == (ALPHA, BRAVO, ALPHA)
+    assert model.calls == [[*PROMPT, ALPHA, CHARLIE, ALPHA], [BRAVO], [ALPHA]]
+
+
+@given(
+    said=st.lists(st.sampled_from([ALPHA, BRAVO, CHARLIE]), max_size=8),
+    forced=st.lists(st.sampled_from([ALPHA, BRAVO]), max_size=3),
+    draft=st.lists(st.sampled_from([ALPHA, BRAVO, CHARLIE]), max_size=8),
+    right=st.integers(0, 8),
+    attentive=st.booleans(),
+)
+def test_greedy_any_draft_changes_nothing_that_is_decoded(
+    said: list[int], forced: list[int], draft: list[int], right: int, attentive: bool
+) -> None:
+    draft = said[len(forced) :][:right] + draft
+    plain = decoded(Script(said, attentive=attentive), forced, 4_000)
+    drafted = decoded(Script(said, attentive=attentive), forced, 4_000, draft=draft)
+    assert drafted.tokens == plain.tokens
+    assert drafted.logprobs == plain.logprobs
+    assert drafted.reason is plain.reason
+    assert (drafted.attention is None) == (plain.attention is None)
+    assert plain.attention is None or np.array_equal(drafted.attention, plain.attention)
 
 
 def test_greedy_attention_has_a_row_per_token_and_one_for_the_end() -> None:

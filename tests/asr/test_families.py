@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -62,6 +63,25 @@ def test_batch_of_windows_says_what_each_says_alone(pair: Pair) -> None:
     assert [one.reason for one in together] == [one.reason for one in alone]
     for one, other in zip(together, alone, strict=True):
         np.testing.assert_allclose(one.logprobs, other.logprobs, atol=1e-4)
+
+
+@pytest.mark.parametrize("right", [0, 3, 8], ids=["wrong", "half", "right"])
+def test_draft_changes_no_token_and_no_attention(pair: Pair, right: int) -> None:
+    model = pair.recogniser.model
+    for encoding in pair.encodings[:4]:
+        request = pair.request(encoding, timestamps=False, prompt=True, language=None)
+        plain = greedy(model, encoding, request)
+        wrong = [token + 1 for token in plain.tokens[right:8]]
+        drafted = greedy(model, encoding, replace(request, draft=(*plain.tokens[:right], *wrong)))
+        assert drafted.tokens == plain.tokens
+        np.testing.assert_allclose(drafted.logprobs, plain.logprobs, atol=1e-4)
+        if plain.attention is not None:
+            np.testing.assert_allclose(drafted.attention, plain.attention, atol=1e-4)
+
+
+@pytest.mark.parametrize("right", [0, 3, 8], ids=["wrong", "half", "right"])
+def test_draft_of_a_prepared_family_changes_no_token_and_no_attention(prepared_pair: Pair, right: int) -> None:
+    test_draft_changes_no_token_and_no_attention(prepared_pair, right)
 
 
 @pytest.mark.parametrize("beams", [1, 3], ids=["greedy", "beam"])

@@ -64,6 +64,8 @@ class Request:
     """Tokens before the text: previous text, if any, then the special tokens."""
     forced: tuple[int, ...] = ()
     """Text tokens that are known; fed in one call with the prompt, never decoded again."""
+    draft: tuple[int, ...] = ()
+    """Text tokens that are expected after these; fed in the same call, kept as far as they are what is chosen."""
     rules: tuple[Rule, ...]
     limit: int
     """Greatest number of tokens after the prompt, forced ones included unless there are more of those."""
@@ -84,6 +86,7 @@ class Request:
         samples: int | None,
         forced: Sequence[int] = (),
         *,
+        draft: Sequence[int] = (),
         stop_at_loops: bool = True,
     ) -> Request:
         """A request limited by what the decoder has room for, and by what can be said in `samples` of audio."""
@@ -94,6 +97,7 @@ class Request:
         return cls(
             prompt=tuple(prompt),
             forced=tuple(forced),
+            draft=tuple(draft[: max(limit - len(forced), 0)]),
             rules=rules,
             limit=limit,
             start=tokenizer.start,
@@ -107,13 +111,14 @@ class Hypothesis:
     """One text that grows token by token, with the evidence for it."""
 
     def __init__(self, request: Request, step: DecoderStep) -> None:
-        """After the prompt and the forced tokens were fed; `step` is what the decoder said to all of them."""
+        """After the prompt and the forced tokens were fed; `step` is what the decoder said to them, and perhaps more."""
         before = len(request.prompt)
-        predicting = step.logits[before - 1 : before - 1 + len(request.forced)]
+        after = before + len(request.forced)
+        predicting = step.logits[before - 1 : after - 1]
         start = before - 1 - request.prompt[::-1].index(request.start)
         self._request = request
         self._limit = max(request.limit, len(request.forced))
-        self._rows = [] if step.attention is None else list(step.attention[:, before - 1 :].swapaxes(0, 1))
+        self._rows = [] if step.attention is None else list(step.attention[:, before - 1 : after].swapaxes(0, 1))
         self._no_speech = _probability(step.logits[start], request.no_speech)
         self._reason = StopReason.END
         self._end_logprob = 0.0
@@ -181,13 +186,26 @@ class Sampler:
 
 
 def greedy(model: WhisperModel, encoding: object, request: Request, choose: Choose = most_probable) -> Decoded:
-    """Decodes one window token by token; `choose` makes it sampling."""
+    """Decodes one window token by token; `choose` makes it sampling.
+
+    A draft costs one call however many of its tokens are right, and changes nothing but the time: each is kept only if
+    it is what would have been chosen. This is speculative decoding (Leviathan, Kalman and Matias, 2023, section 2.3,
+    at temperature 0) with what was heard before in the place of a small model.
+    """
     state = model.new_state(encoding)
-    step = model.decode([*request.prompt, *request.forced], state)
+    known = len(request.prompt) + len(request.forced)
+    step = model.decode([*request.prompt, *request.forced, *request.draft], state)
     hypothesis = Hypothesis(request, step)
-    while (token := hypothesis.extend(step.logits[-1], choose)) is not None:
-        step = model.decode([token], state)
-        hypothesis.attend(None if step.attention is None else step.attention[:, -1])
+    expected, row = list(request.draft), known - 1
+    while (token := hypothesis.extend(step.logits[row], choose)) is not None:
+        if expected and expected.pop(0) == token:
+            row += 1
+        else:
+            if expected or row + 1 < len(step.logits):
+                model.rewind(row + 1, state)
+            expected, row = [], 0
+            step = model.decode([token], state)
+        hypothesis.attend(None if step.attention is None else step.attention[:, row])
     return hypothesis.decoded()
 
 

@@ -48,6 +48,8 @@ class Window:
     """Positions between which the VAD found silence: no word starts or ends there."""
     after: int = 0
     """Where the last committed word ends: no other word starts before."""
+    draft: tuple[int, ...] = ()
+    """Tokens of the words that were last heard after the forced ones; they make it faster, not other."""
     by_letters: bool = False
     """Whether words are timed letter by letter."""
     listening: Listening | None = None
@@ -142,7 +144,15 @@ class Recogniser:
 
     def _request(self, window: Window, language: str) -> Request:
         prompt = build_prompt(self.tokenizer, self.options, language, room=self.decoding.max_previous)
-        return Request.of_text(self.tokenizer, self.decoding, self._rules, prompt, window.samples.size, window.forced)
+        return Request.of_text(
+            self.tokenizer,
+            self.decoding,
+            self._rules,
+            prompt,
+            window.samples.size,
+            window.forced,
+            draft=window.draft,
+        )
 
     def is_silent(self, samples: Samples) -> bool:
         """Whether nothing in samples of shape [n] is loud enough to be speech."""

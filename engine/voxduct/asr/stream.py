@@ -242,6 +242,7 @@ class AsrStream:
             samples=self._window.until(end),
             start=start,
             forced=tuple(forced),
+            draft=tuple(token for heard in self._buffer.hypothesis for token in heard.tokens),
             language=self._language,
             tail=tail,
             silences=silences,

@@ -107,6 +107,10 @@ class OnnxWhisper:
         """Feeds tokens of shape [rows, n] as `decode` does; advances `state` in place."""
         return self._decoder.decode(tokens, state)
 
+    def rewind(self, tokens: int, state: object) -> None:
+        """Forgets all but the first `tokens` tokens that were fed to a state."""
+        self._decoder.rewind(tokens, state)
+
     def select(self, rows: Sequence[int], state: object) -> None:
         """Makes these the rows of `state`."""
         self._decoder.select(rows, state)

@@ -71,6 +71,14 @@ class ExportedDecoder:
             np.concatenate(attention, axis=2) if attention else None,
         )
 
+    def rewind(self, tokens: int, state: object) -> None:
+        """Forgets all but the first `tokens` tokens; the encoder's keys and values stay."""
+        state = checked(state, CacheState)
+        for name, value in state.cache.items():
+            if ".encoder." not in name:
+                state.cache[name] = as_value(np.ascontiguousarray(value.numpy()[:, :, :tokens]))
+        state.position = tokens
+
     def select(self, rows: Sequence[int], state: object) -> None:
         """Makes these the rows of `state`; the encoder's keys and values are moved only where rows change windows."""
         state = checked(state, CacheState)

@@ -73,6 +73,10 @@ class InPlaceDecoder:
         state.position = end
         return BatchStep(logits, self._by_row(looks, rows, count, state))
 
+    def rewind(self, tokens: int, state: object) -> None:
+        """Forgets all but the first `tokens` tokens: what is behind them will be written over."""
+        checked(state, InPlaceState).position = tokens
+
     def select(self, rows: Sequence[int], state: object) -> None:
         """Makes these the rows of `state`; only what is filled of the buffers is moved."""
         state = checked(state, InPlaceState)
