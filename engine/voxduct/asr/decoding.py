@@ -111,7 +111,7 @@ class Hypothesis:
     """One text that grows token by token, with the evidence for it."""
 
     def __init__(self, request: Request, step: DecoderStep) -> None:
-        """After the prompt and the forced tokens were fed; `step` is what the decoder said to them, and perhaps more."""
+        """After the prompt and the forced tokens were fed; `step` is what the decoder said to these, and maybe more."""
         before = len(request.prompt)
         after = before + len(request.forced)
         predicting = step.logits[before - 1 : after - 1]

@@ -16,6 +16,7 @@ from voxduct.models import Floats, StreamingWhisperModel
 
 REACH = N_FFT // 2  # samples that a log-mel frame needs on each side of its middle
 MEL_FRAMES = 2  # log-mel frames per encoder frame
+FRAME_SAMPLES = MEL_FRAMES * HOP
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +35,10 @@ class Listening:
     """Of the frames of the last window; None before the first."""
     first: int = 0
     """Its first frame."""
+
+    def frame_start(self, position: int) -> int:
+        """Where the frame begins that a position lies in."""
+        return position - (position - self.anchor) % FRAME_SAMPLES
 
 
 class Listener:
@@ -55,22 +60,22 @@ class Listener:
             samples: the window, shape [n].
             start: position of its first sample: that of a frame.
         """
-        whole = (start + samples.size - listening.anchor - REACH) // (HOP * MEL_FRAMES)
+        whole = (start + samples.size - listening.anchor - REACH) // FRAME_SAMPLES
         return self._advance(listening, samples, start, whole)
 
     def conclude(self, listening: Listening, samples: Samples, start: int, tail: int) -> object:
         """The encoding of a last window with `tail` samples of silence after it."""
         padded = np.pad(samples, (0, tail + REACH))
-        whole = (start + samples.size + tail - listening.anchor) // (HOP * MEL_FRAMES)
+        whole = (start + samples.size + tail - listening.anchor) // FRAME_SAMPLES
         return self._advance(listening, padded, start, whole).encoding
 
     def _advance(self, listening: Listening, samples: Samples, start: int, frames: int) -> Listening:
         """Encodes up to so many frames since the anchor, and lets go of those before `start`."""
         too_long = frames > self._model.streaming_frames and start > listening.anchor
         if too_long or self._missed(listening, start):
-            moved = (start - listening.anchor) // (HOP * MEL_FRAMES)
+            moved = (start - listening.anchor) // FRAME_SAMPLES
             return self._advance(Listening(start), samples, start, frames - moved)
-        first = (start - listening.anchor) // (HOP * MEL_FRAMES)
+        first = (start - listening.anchor) // FRAME_SAMPLES
         frames = max(frames, 1)
         if frames <= listening.frames and listening.encoding is not None:
             encoding = self._model.join([listening.encoding], first - listening.first)

@@ -75,6 +75,9 @@ class Heard:
 class Recogniser:
     """A Whisper, its tokenizer and the options; all streams share one."""
 
+    listener: Listener | None = None
+    """Hears utterances chunk by chunk, where the model can."""
+
     def __init__(
         self,
         model: WhisperModel,
@@ -89,8 +92,6 @@ class Recogniser:
         self.decoding = decoding or DecodingOptions()
         self.gate = gate or GateOptions()
         self.log_mel = LogMel(model.num_mels)
-        self.listener: Listener | None = None
-        """Hears utterances chunk by chunk, where the model can."""
         if isinstance(model, StreamingWhisperModel) and model.streaming and self.options.incremental:
             self.listener = Listener(model, self.log_mel)
         self.multilingual = tokenizer.multilingual

@@ -279,7 +279,7 @@ class AsrStream:
         forced = self._buffer.commit_before(latest)
         edges = [heard.word.end for heard in self._buffer.committed if heard.word.end <= latest]
         edge = edges[-1] if edges and edges[-1] > self._window.start else latest
-        self._window.forget_before(edge - (edge - self._start) % self._recogniser.model.frame_samples)
+        self._window.forget_before(edge if self._listening is None else self._listening.frame_start(edge))
         return forced
 
     def _finish(self, words: Sequence[HeardWord], end: int) -> list[Event]:
