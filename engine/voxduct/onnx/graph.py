@@ -66,6 +66,16 @@ class Binding:
         self._session.run_with_iobinding(self._binding)
         return [value.numpy() for value in self._binding.get_outputs()[: len(self._fetches)]]
 
+    def bind_fetched(self, values: Sequence[ort.OrtValue]) -> None:
+        """Where `run_bound` writes the fetched outputs; until the next `run`."""
+        for name, value in zip(self._fetches, values, strict=True):
+            self._held[name] = value
+            self._binding.bind_ortvalue_output(name, value)
+
+    def run_bound(self) -> None:
+        """Runs with what is bound, and changes nothing of it."""
+        self._session.run_with_iobinding(self._binding)
+
     def _fetch_anew(self) -> None:
         """Into new memory: what the last run returned is not written to again."""
         for name in self._fetches:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from voxduct.models import BatchStep, Floats, Ints
 from voxduct.onnx.graph import Binding, Graph, as_value
@@ -19,6 +20,32 @@ LENGTHS = "total_sequence_length"
 """The input by which such a decoder is known."""
 FIRST_ROOM = 64  # tokens; a prompt and what is said in some ten seconds
 PAST_OWN, PAST_CROSS = ".decoder.", ".encoder."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SingleStep:
+    """Arrays that stay bound while tokens are fed one by one: binding anew costs a small model as much as running."""
+
+    feeds: dict[str, npt.NDArray[np.generic]]
+    outputs: list[Floats]
+
+    @classmethod
+    def bound(
+        cls, binding: Binding, feeds: dict[str, npt.NDArray[np.generic]], outputs: Sequence[Floats]
+    ) -> SingleStep:
+        """Binds copies of what one step was fed and gave."""
+        step = cls({name: array.copy() for name, array in feeds.items()}, [array.copy() for array in outputs])
+        for name, array in step.feeds.items():
+            binding.bind(name, as_value(array))
+        binding.bind_fetched([as_value(array) for array in step.outputs])
+        return step
+
+    def run(self, binding: Binding, feeds: dict[str, npt.NDArray[np.generic]]) -> list[Floats]:
+        """The next step."""
+        for name, array in feeds.items():
+            self.feeds[name][...] = array
+        binding.run_bound()
+        return [array.copy() for array in self.outputs]
 
 
 @dataclass(slots=True, eq=False)
@@ -33,6 +60,8 @@ class InPlaceState:
     room: int = 0
     position: int = 0
     """Tokens fed so far."""
+    step: SingleStep | None = None
+    """Since the last single token; None: nothing of a step is bound."""
 
     @property
     def windows(self) -> tuple[Encoding, ...]:
@@ -63,15 +92,22 @@ class InPlaceDecoder:
         end = state.position + count
         if end > state.room:
             self._make_room(state, end)
-        feeds = {
+        feeds: dict[str, npt.NDArray[np.generic]] = {
             "input_ids": np.ascontiguousarray(tokens),
             "positions": np.arange(state.position, end),
             "seqlens_k": np.full(rows, end - 1, np.int32),
             LENGTHS: np.array(end, np.int32),
         }
-        logits, looks = state.binding.run(feeds)
+        logits, looks = self._run(feeds, count, state)
         state.position = end
         return BatchStep(logits, self._by_row(looks, rows, count, state))
+
+    def _run(self, feeds: dict[str, npt.NDArray[np.generic]], count: int, state: InPlaceState) -> list[Floats]:
+        if count == 1 and state.step is not None:
+            return state.step.run(state.binding, feeds)
+        outputs = state.binding.run(feeds)
+        state.step = SingleStep.bound(state.binding, feeds, outputs) if count == 1 else None
+        return outputs
 
     def rewind(self, tokens: int, state: object) -> None:
         """Forgets all but the first `tokens` tokens: what is behind them will be written over."""
@@ -84,6 +120,7 @@ class InPlaceDecoder:
             return
         windows = state.windows
         state.encodings = tuple(state.encodings[row] for row in rows)
+        state.step = None
         filled = {name: buffer[np.asarray(rows), :, : state.position] for name, buffer in state.buffers.items()}
         self._allocate(state, state.room, filled)
         if state.windows != windows:
