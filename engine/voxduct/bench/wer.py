@@ -6,7 +6,8 @@ offline   each clip is a session in this process, fed as fast as it is computed;
 live      the clips, joined with pauses, are streamed in real time through a server: what a live user gets. Words that
           the pauses' noise brings count as insertions.
 
-`rtf` (offline) is processor seconds, of all threads, per second of audio: what one core would need.
+`rtf` (offline) is processor seconds, of all threads, per second of audio: what one core would need. With `beside`,
+`wer_pocketsphinx` is another recogniser's on the same clips: one of a fixed vocabulary, trained on people.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from dataclasses import dataclass
 
 from voxduct.audio import SAMPLE_RATE
 from voxduct.bench.clips import Clip, join
+from voxduct.bench.ears import pocketsphinx_ear
 from voxduct.bench.live import Heard, play
 from voxduct.bench.local_server import Address
 from voxduct.bench.progress import tracked
 from voxduct.bench.results import Figures, rounded
 from voxduct.bench.scoring import WordErrors, word_errors
+from voxduct.errors import ExtraError
 from voxduct.offline import hear_text
 from voxduct.session import Engine
 
@@ -64,6 +67,19 @@ def measure_live(address: Address, clips: Sequence[Clip], sessions: int = 1) -> 
     failures = sum(len(one.errors) for one in heard)
     seconds = sum(tape.seconds for tape in tapes)
     return _figures("live", results, len(clips), seconds) | {"errors_reported": failures}, results
+
+
+def measure_beside(clips: Sequence[Clip]) -> Figures:
+    """What PocketSphinx gets wrong on the same clips, each heard on its own.
+
+    Raises:
+        ExtraError: it is not installed.
+    """
+    ear = pocketsphinx_ear()
+    if ear is None:
+        raise ExtraError("--beside needs PocketSphinx: make setup-bench, or pip install 'voxduct[bench]'")
+    errors = [word_errors(clip.text, ear(clip.samples())) for clip in tracked(clips, "pocketsphinx")]
+    return {"wer_pocketsphinx": rounded(sum(errors, WordErrors()).rate)}
 
 
 def _figures(mode: str, results: Sequence[ClipResult], clips: int, seconds: float) -> Figures:

@@ -79,6 +79,7 @@ def _register_wer(questions: Commands) -> None:
     parser = _question(questions, "wer", "how many words are wrong", "24 bundled held-out clips")
     parser.add_argument("--live", action="store_true", help="in real time through a server, instead of offline")
     parser.add_argument("--sessions", type=positive_int, default=1, help="with --live: played at once")
+    parser.add_argument("--beside", action="store_true", help="let PocketSphinx hear the same clips (extra `bench`)")
     parser.add_argument("--details", type=Path, metavar="FILE", help="write reference and hypothesis of every clip")
     parser.set_defaults(run=run_wer)
 
@@ -143,6 +144,8 @@ def run_wer(options: argparse.Namespace) -> int:
             figures, results = wer.measure_live(address, clips, options.sessions)
     else:
         figures, results = wer.measure_offline(load_engine(engine_options(options), speaks=False), clips)
+    if options.beside:
+        figures |= wer.measure_beside(clips)
     if options.details is not None:
         lines = [f"{one.errors.errors}\t{one.reference}\t{one.hypothesis}\n" for one in results]
         options.details.write_text("".join(lines), encoding="utf-8")
