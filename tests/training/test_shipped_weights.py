@@ -21,7 +21,7 @@ ROUNDING = 0.02  # of a matrix's largest weight: seven bits and a sign, with roo
 def untrained() -> Recognizer:
     """With biases and norms that are not what they begin as."""
     torch.manual_seed(4)
-    model = Recognizer(Shape(load_tokenizer(TOKENIZER).get_vocab_size()))
+    model: Recognizer = Recognizer(Shape(load_tokenizer(TOKENIZER).get_vocab_size()))
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.ndim == 1:
@@ -29,7 +29,8 @@ def untrained() -> Recognizer:
             if name.endswith("joint.bias"):  # of keys there is none: the softmax does not see it
                 start = 0 if "cross" in name else model.shape.width
                 parameter[start : start + model.shape.width] = 0
-    return model.eval()
+    model.eval()
+    return model
 
 
 def test_shipped_weights_read_back_are_those_that_were_exported_but_for_rounding(tmp_path: Path) -> None:

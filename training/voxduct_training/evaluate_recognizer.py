@@ -25,11 +25,20 @@ from voxduct_training.export_recognizer import load_recognizer
 from voxduct_training.heldout import Row, read_rows, synthesise
 from voxduct_training.mel import HOP, RATE, log_mel
 from voxduct_training.recognizer import Recognizer
+from voxduct_training.synthesiser import ESPEAK_RATE, FLITE_STRETCH, Voice
 from voxduct_training.texts import written_form
 from voxduct_training.tokenizer import CHARACTERS, load_tokenizer
 
 Array = NDArray[np.float32]
 LONGEST = 120  # tokens
+NOISY_DB = 12.0
+ACCENTED = ("awb", "en-gb-x-rp", "en-us-nyc")  # Scottish, old-fashioned English, New York
+PACES = {
+    "espeak": (min(ESPEAK_RATE), max(ESPEAK_RATE)),  # words a minute
+    "flite": (max(FLITE_STRETCH), min(FLITE_STRETCH)),  # stretches
+    "festival": (max(FLITE_STRETCH), min(FLITE_STRETCH)),
+}
+"""Slowest and fastest of each synthesiser."""
 NOT_TEXT = slice(707, None)  # everything behind <|endoftext|>
 
 
@@ -91,20 +100,22 @@ def ctc_text(best: NDArray[np.int64]) -> str:
 
 
 def synthetic_cases(rows: Iterable[Row]) -> list[Case]:
-    """The rows of a held-out table, grouped by synthesiser, text and acoustics."""
-    return [
-        Case(
-            synthesise(row),
-            row.text,
-            (
-                "all",
-                row.voice.split("/")[0],
-                row.source,
-                "noisy" if row.snr else "reverberant" if row.room else "clean",
-            ),
-        )
-        for row in rows
-    ]
+    """The rows of a held-out table, grouped by synthesiser, text, acoustics, accent and pace."""
+    return [Case(synthesise(row), row.text, conditions(row)) for row in rows]
+
+
+def conditions(row: Row) -> tuple[str, ...]:
+    """The groups that a row of the table counts in."""
+    voice = Voice.parse(row.voice)
+    found = ["all", voice.engine, row.source]
+    found.append("noisy" if row.snr else "reverberant" if row.room else "clean")
+    if row.snr and float(row.snr) <= NOISY_DB:
+        found.append(f"noise of {NOISY_DB:g} dB or worse")
+    if any(accent in voice.name for accent in ACCENTED):
+        found.append("accented")
+    slowest, fastest = PACES[voice.engine]
+    found += [name for name, pace in (("slow", slowest), ("fast", fastest)) if voice.pace == pace]
+    return tuple(found)
 
 
 def folder_cases(folder: Path) -> list[Case]:
