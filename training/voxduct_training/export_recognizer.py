@@ -41,7 +41,7 @@ def load_recognizer(path: Path | None, tokenizer: Path, *, average: bool = True)
     torch.manual_seed(0)
     if path is None:
         return Recognizer(Shape(load_tokenizer(tokenizer).get_vocab_size())).eval()
-    saved = torch.load(path, weights_only=False)
+    saved = torch.load(path, map_location="cpu", weights_only=False)
     model = Recognizer(Shape(**saved["shape"]))
     model.load_state_dict(saved["average"] if average and saved["average"] else saved["model"])
     return model.eval()
