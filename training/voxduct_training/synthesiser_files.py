@@ -17,6 +17,9 @@ from pathlib import Path
 LIBRARIES = Path("/usr/lib/x86_64-linux-gnu")
 FLITE = ("", "_usenglish", "_cmulex", *(f"_cmu_us_{name}" for name in ("slt", "rms", "awb", "kal16", "kal")))
 SPEAKING = ("libespeak-ng.so.1", "libsonic.so.0", *(f"libflite{name}.so.1" for name in FLITE))
+FLITE_PROGRAM = tuple(
+    f"libflite_cmu_{name}.so.1" for name in ("time_awb", "indic_lang", "indic_lex", "grapheme_lang", "grapheme_lex")
+)
 SOUND_CARDS = ("libpcaudio.so.0", "libasound.so.2", "libpulse-simple.so.0")
 FESTIVAL_LIBRARIES = ("libestools.so.2.5", "libestbase.so.2.5", "libeststring.so.2.5", "libtinfo.so.6", "libgomp.so.1")
 ESPEAK_DATA = ("phondata", "phonindex", "phontab", "intonations", "en_dict", "voices/!v", "lang/gmw")
@@ -51,6 +54,15 @@ def write_synthesisers(out: Path) -> None:
         write_festival(out)
     else:
         print("festival with us-slt-hts is not installed: left out, the corpus does without it")
+
+
+def write_programs(out: Path) -> None:
+    """The programs `flite` and `espeak-ng` too, which the voice's recipes call, and the libraries they add."""
+    (out / "bin").mkdir(exist_ok=True)
+    for name in ("flite", "espeak-ng"):
+        shutil.copy(f"/usr/bin/{name}", out / "bin" / name)
+    for name in FLITE_PROGRAM:
+        shutil.copy(LIBRARIES / name, out / "lib" / name)
 
 
 def write_espeak_data(out: Path) -> None:
