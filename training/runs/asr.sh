@@ -85,7 +85,7 @@ $python -m voxduct_training.train_recognizer "$work/run" $how $half --shards "$w
     --minutes "$minutes" --device "$device" --processes "${processes:-2}" --loaders "$loaders" \
     --rate "${rate:-1}" --batch "${batch:-1}"
 if [ -z "$budget" ]; then wait && corpus= neural=; fi
-if $python -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec("optimum"))'; then
+if $python -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec("optimum.exporters.onnx"))' 2>/dev/null; then
     graphs= weights="--onnx $out"
 else
     graphs=--no-graphs weights="--checkpoint $work/run/last.pt --newest"

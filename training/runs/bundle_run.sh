@@ -5,7 +5,7 @@
 #   asr     --minutes is the whole budget (default 25): synthesis beside training, then weights and evaluation.
 #           From voxduct-tiny-en's weights unless --start '' is given; on a GPU where torch finds one.
 #   check   only unpacks, and says what is used
-# The work goes to $VOXDUCT_WORK (default /tmp/voxduct-work), logs to OUT. PYTHON chooses the Python (python3).
+# The work goes to $VOXDUCT_WORK (default /tmp/voxduct-work), the log to OUT.log. PYTHON chooses the Python (python3).
 set -eu
 [ $# -gt 0 ] || { sed -n '2,9s/^# //p' "$0"; exit 2; }
 recipe=$1
@@ -21,11 +21,11 @@ asr:asr | codec:voice | voice:voice | check:*) ;;
 *) echo "run.sh: this bundle is not for $recipe; make one with bundle.sh --for" >&2; exit 2 ;;
 esac
 
-packed=$(cksum "$here/payload.tar.xz" "$here/neural.tar.xz" | cut -d ' ' -f 1-2)
+packed=$(cksum "$here/payload.tar" "$here/neural.tar" | cut -d ' ' -f 1-2)
 if [ "$packed" != "$(cat "$work/unpacked" 2>/dev/null)" ]; then
     rm -rf "$work/voxduct" "$work/data" "$work/root" "$work/site"
-    # Python unpacks, because tar does not know xz everywhere
-    "$PYTHON" - "$work" "$here/payload.tar.xz" "$here/neural.tar.xz" <<'END'
+    # Python unpacks, because not every machine has xz
+    "$PYTHON" - "$work" "$here/payload.tar" "$here/neural.tar" <<'END'
 import sys, tarfile
 for name in sys.argv[2:]:
     with tarfile.open(name) as archive:
@@ -75,6 +75,9 @@ else
 fi
 echo "$recipe: minutes $minutes, work $work, out $out"
 status=$work/$recipe.status
-{ sh "training/runs/$recipe.sh" --work "$work/$recipe" --out "$out" "$@" 2>&1; echo $? > "$status"; } |
-    tee -a "$out/$recipe.log"
+{
+    code=0
+    sh "training/runs/$recipe.sh" --work "$work/$recipe" --out "$out" "$@" 2>&1 || code=$?
+    echo $code > "$status"
+} | tee -a "$out.log"
 exit "$(cat "$status")"

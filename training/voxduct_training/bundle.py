@@ -1,7 +1,7 @@
-"""One folder with all that a training needs on a machine that can reach nothing: `run.sh` and two archives.
+"""One folder with all that a training needs on a machine that can reach nothing: `run.sh` and two compressed archives.
 
-`payload.tar.xz` holds the code, the texts, the people's clips for evaluation, the weights to start from, the
-synthesisers and the Python packages that such a machine lacks; `neural.tar.xz` as many of the neural voice's clips as
+`payload.tar` holds the code, the texts, the people's clips for evaluation, the weights to start from, the
+synthesisers and the Python packages that such a machine lacks; `neural.tar` as many of the neural voice's clips as
 the limit leaves room for.  The machine brings Python 3.12, torch, transformers 5, tokenizers, safetensors, onnx,
 onnxruntime, scipy, threadpoolctl and click.
 """
@@ -47,18 +47,24 @@ def write_bundle(out: Path, data: Path, purpose: str, *, quick: bool = False) ->
     out.mkdir(parents=True)
     shutil.copy(ROOT / "training" / "runs" / "bundle_run.sh", out / "run.sh")
     (out / "purpose").write_text(f"{purpose}\n", encoding="utf8")
-    preset = 0 if quick else 6
     with tempfile.TemporaryDirectory() as name:
         staged = Path(name)
         stage(staged, data, purpose, packages=not quick)
-        with tarfile.open(out / "payload.tar.xz", "w:xz", preset=preset) as archive:
+        with packed(out / "payload.tar", quick=quick) as archive:
             for path in sorted(staged.iterdir()):
                 archive.add(path, path.name)
-    write_clips(out / "neural.tar.xz", data, LIMIT - megabytes(out) - ROOM)
+    write_clips(out / "neural.tar", data, LIMIT - megabytes(out) - ROOM, quick=quick)
     size = megabytes(out)
     if size > LIMIT:
         raise ValueError(f"{out} has {size:.1f} MB; more than {LIMIT:.0f} MB are too many")
     return size
+
+
+def packed(path: Path, *, quick: bool) -> tarfile.TarFile:
+    """A compressed archive to be filled: small, or made in a moment."""
+    if quick:
+        return tarfile.open(path, "w:gz", compresslevel=1)
+    return tarfile.open(path, "w:xz", preset=6)
 
 
 def megabytes(folder: Path) -> float:
@@ -67,7 +73,7 @@ def megabytes(folder: Path) -> float:
 
 
 def stage(to: Path, data: Path, purpose: str, *, packages: bool) -> None:
-    """Lay out what payload.tar.xz holds: voxduct/, data/, root/ and site/."""
+    """Lay out what payload.tar holds: voxduct/, data/, root/ and site/."""
     tree = to / "voxduct"
     copy(tracked(CODE), tree)
     copy([path for pattern in WEIGHTS[purpose] for path in (ROOT / "models_onnx").glob(pattern)], tree)
@@ -121,7 +127,7 @@ def write_packages(site: Path) -> None:
         path.unlink()
 
 
-def write_clips(path: Path, data: Path, room: float) -> None:
+def write_clips(path: Path, data: Path, room: float, *, quick: bool) -> None:
     """Pack the neural voice's clips that training uses, in a fixed random order, until `room` MB are full.
 
     Raises:
@@ -131,7 +137,7 @@ def write_clips(path: Path, data: Path, room: float) -> None:
     clips = [clip for clip, _, _ in neural_clips(data)]
     random.Random(1).shuffle(clips)
     taken, size = 0, 0.0
-    with tarfile.open(path, "w:xz", preset=0) as archive:
+    with packed(path, quick=quick) as archive:
         archive.add(folder / "transcripts.tsv", "data/speech/neural/transcripts.tsv")
         for clip in clips:
             size += clip.stat().st_size / 1e6

@@ -10,7 +10,6 @@ import msgspec
 import soundfile
 import soxr
 import torch
-import transformers
 
 from voxduct_training.synthesiser import RATE, Voice, synthesise
 
@@ -19,7 +18,7 @@ VOICES = ("espeak/en-us/50/160/100", "flite/slt/180/100/100", "festival/cmu_us_s
 
 def main() -> None:
     """Command line."""
-    for module in (jiwer, msgspec, soundfile, soxr, torch, transformers):
+    for module in (jiwer, msgspec, soundfile, soxr, torch):
         print(f"{module.__name__} {getattr(module, '__version__', '')} {module.__file__}")
     print(f"cuda {torch.cuda.is_available()}")
     for name in VOICES if shutil.which("text2wave") else VOICES[:2]:
