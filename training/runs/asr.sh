@@ -76,8 +76,8 @@ if [ "$profile" = full ]; then
 fi
 if [ -n "$budget" ]; then
     # Three minutes are for weights and evaluation. Kept, because a resumed training needs the same length.
-    [ -e "$work/minutes" ] || awk -v whole="$budget" -v gone="$(($(date +%s) - began))" \
-        'BEGIN { left = whole - gone / 60 - 3; print left > whole / 2 ? left : whole / 2 }' > "$work/minutes"
+    [ -e "$work/minutes" ] || $python -c 'import sys; whole, gone = map(float, sys.argv[1:])
+print(max(whole - gone / 60 - 3, whole / 2))' "$budget" "$(($(date +%s) - began))" > "$work/minutes"
     minutes=$(cat "$work/minutes")
 fi
 # shellcheck disable=SC2086 # several words or none
