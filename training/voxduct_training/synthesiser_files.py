@@ -89,7 +89,7 @@ def write_festival(out: Path) -> None:
     script = Path("/usr/bin/text2wave").read_text(encoding="utf8").partition("\n")[2]
     (out / "festival" / "text2wave.scm").write_text(script, encoding="utf8")
     (out / "festival-lib").mkdir()
-    for source in ("/usr/bin/festival", *(_library(name) for name in FESTIVAL_LIBRARIES)):
+    for source in (Path("/usr/bin/festival"), *(_library(name) for name in FESTIVAL_LIBRARIES)):
         shutil.copy(source, out / "festival-lib")
     (out / "bin").mkdir()
     (out / "bin" / "text2wave").write_text(TEXT2WAVE, encoding="utf8")
