@@ -19,7 +19,7 @@ while [ $# -gt 0 ]; do
     shift 2
 done
 data=${VOXDUCT_DATA:-../shared/data}
-export PYTHONPATH=training
+export PYTHONPATH="training:engine${PYTHONPATH:+:$PYTHONPATH}"
 if [ "$profile" = tiny ]; then
     hours=0.1 minutes=0.5 work=${work}-tiny
     [ "$out" != models_onnx/voxduct-voice-en ] || out=$work/voice

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from queue import Queue
 from threading import Thread
+from typing import Any
 
 import numpy as np
 import torch
@@ -63,6 +64,31 @@ class Batch:
     windows: Tensor
     seconds: float
     context: Context | None = None
+
+    def to(self, device: str) -> Batch:
+        """The same batch where the network is; the lengths stay, because CTC asks for them on the CPU."""
+        if device == "cpu":
+            return self
+        moved = {
+            name: tensor.pin_memory().to(device, non_blocking=True)
+            for name, tensor in self._tensors().items()
+            if name != "lengths"
+        }
+        return replace(self, **moved)
+
+    def to_arrays(self) -> dict[str, Any]:
+        """The fields, tensors as arrays: cheap to send to another process."""
+        arrays = {name: tensor.numpy() for name, tensor in self._tensors().items()}
+        return {**arrays, "seconds": self.seconds, "context": self.context}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, Any]) -> Batch:
+        """The batch of `to_arrays`."""
+        return cls(**{n: torch.from_numpy(v) if isinstance(v, np.ndarray) else v for n, v in arrays.items()})
+
+    def _tensors(self) -> dict[str, Tensor]:
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if isinstance(value, Tensor)}
 
 
 @dataclass(frozen=True)
@@ -235,7 +261,8 @@ def _buckets(shards: Shards, lesson: Lesson, rng: random.Random) -> list[list[in
     return buckets
 
 
-def _endless(shards: Shards, tokenizer: Tokenizer, lesson: Callable[[], Lesson], seed: int) -> Iterator[Batch]:
+def endless(shards: Shards, tokenizer: Tokenizer, lesson: Callable[[], Lesson], seed: int) -> Iterator[Batch]:
+    """Batches without end, made as they are asked for; the curriculum is asked again for every batch."""
     rng, maker = random.Random(seed), Examples(shards, seed)
     while True:
         shards.refresh()
@@ -247,15 +274,13 @@ def _endless(shards: Shards, tokenizer: Tokenizer, lesson: Callable[[], Lesson],
             yield collate(examples, maker, tokenizer, lesson())
 
 
-def stream(
-    shards: Shards, tokenizer: Tokenizer, lesson: Callable[[], Lesson], seed: int, ahead: int = 4
-) -> Iterator[Batch]:
-    """Batches without end, made in a background thread; the curriculum is asked again for every batch."""
+def ahead_of(batches: Iterator[Batch], ahead: int) -> Iterator[Batch]:
+    """The same batches, so many of them fetched ahead in a background thread; its errors are raised here."""
     queue: Queue[Batch | Exception] = Queue(maxsize=ahead)
 
     def work() -> None:
         try:
-            for batch in _endless(shards, tokenizer, lesson, seed):
+            for batch in batches:
                 queue.put(batch)
         except Exception as error:  # the trainer is to fail, not to wait for ever
             queue.put(error)
@@ -266,3 +291,10 @@ def stream(
         if isinstance(found, Exception):
             raise found
         yield found
+
+
+def stream(
+    shards: Shards, tokenizer: Tokenizer, lesson: Callable[[], Lesson], seed: int, ahead: int = 4
+) -> Iterator[Batch]:
+    """Batches without end, made in a background thread."""
+    return ahead_of(endless(shards, tokenizer, lesson, seed), ahead)

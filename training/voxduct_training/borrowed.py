@@ -8,6 +8,7 @@ import json
 import random
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +29,18 @@ SEVERAL_READINGS = re.compile(r"[0-9]|\b[A-Z]{2,}|\b[A-Z]\.|\b[DMS][rst]s?\.")
 
 
 def write_neural(out: Path, data: Path) -> None:
-    """One shard of the neural voice: speakable texts only, far too fast clips dropped; `batches` slows them down."""
-    folder = data / "speech" / "neural"
+    """One shard of the neural voice; `batches` slows it down."""
     writer = ShardWriter(out, "neural-000")
+    for _, written, samples in neural_clips(data):
+        scaled = samples * (0.6 / np.abs(samples).max())
+        writer.add((scaled * 32767).astype(np.int16), written, "neural", [])
+    writer.close()
+    print(f"neural: {writer.samples / RATE / 3600:.2f} h", flush=True)
+
+
+def neural_clips(data: Path) -> Iterator[tuple[Path, str, NDArray[np.float32]]]:
+    """File, text and samples of the neural voice's clips that are learnt from: speakable, and not far too fast."""
+    folder = data / "speech" / "neural"
     for line in (folder / "transcripts.tsv").read_text(encoding="utf8").splitlines():
         name, _, text = line.partition("\t")
         written = written_form(text)
@@ -41,12 +51,8 @@ def write_neural(out: Path, data: Path) -> None:
         samples = soxr.resample(samples, rate, RATE) if rate != RATE else samples
         loud = np.flatnonzero(np.abs(samples) > 0.02 * np.abs(samples).max())
         seconds = (loud[-1] - loud[0]) / RATE
-        if seconds < 0.4 or not 6 < len(written) / seconds < FASTEST_NEURAL:
-            continue
-        scaled = samples * (0.6 / np.abs(samples).max())
-        writer.add((scaled * 32767).astype(np.int16), written, "neural", [])
-    writer.close()
-    print(f"neural: {writer.samples / RATE / 3600:.2f} h", flush=True)
+        if seconds >= 0.4 and 6 < len(written) / seconds < FASTEST_NEURAL:
+            yield path, written, samples
 
 
 def guess_cuts(written: str, phone_ends: list[int]) -> list[tuple[int, int]]:

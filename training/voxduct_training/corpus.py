@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -24,6 +25,7 @@ from voxduct_training.texts import Sentence, sentences, shortened, split_of
 DATA = Path(os.environ.get("VOXDUCT_DATA", Path(__file__).parents[3] / "shared" / "data"))
 LESSONS = ((0, 0.5, 4), (1, 0.8, 4), (2, 1.0, 8), (3, 1.5, 8))  # shard, hours, longest in words
 MIXTURE = (0.60, 0.38, 0.02)  # espeak-ng, flite, festival; the voice's own flite corpus brings more flite
+WITHOUT_FESTIVAL = (0.61, 0.39, 0.0)
 LATER_HOURS, FASTEST_CLIP = 2.0, 26.0  # hours a shard; characters a second
 FULL_LESSONS = 6.0  # hours from which on the lessons are worth their full length
 
@@ -51,6 +53,7 @@ def speak(job: Job) -> tuple[Job, NDArray[np.int16], list[list[int]]] | None:
 def jobs(data: Path, seed: int, hours: float, done: frozenset[int] = frozenset()) -> Iterator[tuple[int, Job]]:
     """An endless stream of (shard, job) without the shards that are `done`; short lessons where `hours` are few."""
     rng = random.Random(seed)
+    mixture = MIXTURE if shutil.which("text2wave") else WITHOUT_FESTIVAL
     pool = [s for s in sentences(data / "text", made=25_000) if split_of(s.written) == "train"]
     stream = _forever(pool)
     for shard in range(1_000_000):
@@ -58,7 +61,7 @@ def jobs(data: Path, seed: int, hours: float, done: frozenset[int] = frozenset()
         for number, lesson_hours, words in LESSONS:
             if number == shard:
                 length, longest = lesson_hours, words
-        found = _shard_jobs(shard, length * min(1.0, hours / FULL_LESSONS), longest, stream, rng)
+        found = _shard_jobs(shard, length * min(1.0, hours / FULL_LESSONS), longest, stream, rng, mixture)
         if shard in done:
             for _ in found:
                 pass  # the later shards are to be the same as if this one had been made now
@@ -72,12 +75,17 @@ def _forever(pool: list[Sentence]) -> Iterator[Sentence]:
 
 
 def _shard_jobs(
-    shard: int, hours: float, longest: int, stream: Iterator[Sentence], rng: random.Random
+    shard: int,
+    hours: float,
+    longest: int,
+    stream: Iterator[Sentence],
+    rng: random.Random,
+    mixture: tuple[float, float, float],
 ) -> Iterator[tuple[int, Job]]:
     """More jobs than a shard needs; the writer moves on when the shard is full."""
     for _ in range(int(hours * 3600 / (0.22 * longest)) if longest < 16 else int(hours * 3600 / 2.35)):
         sentence = shortened(next(stream), rng.randint(1, longest), rng) if longest < 16 else next(stream)
-        yield shard, Job(sentence, draw_voice(rng, held_out=False, weights=MIXTURE))
+        yield shard, Job(sentence, draw_voice(rng, held_out=False, weights=mixture))
 
 
 def _speak_numbered(item: tuple[int, Job]) -> tuple[int, tuple[Job, NDArray[np.int16], list[list[int]]] | None]:

@@ -41,7 +41,7 @@ def load_recognizer(path: Path | None, tokenizer: Path, *, average: bool = True)
     torch.manual_seed(0)
     if path is None:
         return Recognizer(Shape(load_tokenizer(tokenizer).get_vocab_size())).eval()
-    saved = torch.load(path, weights_only=False)
+    saved = torch.load(path, map_location="cpu", weights_only=False)
     model = Recognizer(Shape(**saved["shape"]))
     model.load_state_dict(saved["average"] if average and saved["average"] else saved["model"])
     return model.eval()
@@ -141,6 +141,9 @@ def main() -> None:
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--heads", type=json.loads, default=DEFAULT_HEADS, help="alignment heads, e.g. [[1,0],[1,3]]")
     parser.add_argument("--newest", action="store_true", help="export the newest weights, not their running average")
+    parser.add_argument(
+        "--no-graphs", action="store_true", help="weights only, where optimum is missing; `--weights` adds the graphs"
+    )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     if options.weights:
@@ -151,7 +154,8 @@ def main() -> None:
     if options.weights != options.out:
         write_weights(model, options.out)
         write_configuration(model, options.heads, options.tokenizer, options.out)
-    prepare_graphs(model, options.heads, options.tokenizer, options.out)
+    if not options.no_graphs:
+        prepare_graphs(model, options.heads, options.tokenizer, options.out)
     write_manifest(options.out)
 
 

@@ -25,11 +25,11 @@ POLAR_EXPRESS = (
 def orthogonalise(matrices: Tensor) -> Tensor:
     """Bring every singular value of [count, rows <= columns] near one."""
     scale = matrices.flatten(1).norm(dim=1)[:, None, None] * 1.02 + 1e-12
-    if torch.is_autocast_enabled("cpu"):
+    if torch.is_autocast_enabled(matrices.device.type):
         return _orthogonalise_bf16((matrices / scale).bfloat16()).float()
     matrices = matrices / scale
     gram = matrices @ matrices.mT
-    eye = torch.eye(gram.shape[-1])
+    eye = torch.eye(gram.shape[-1], device=gram.device)
     total = None
     for number, (a, b, c) in enumerate(POLAR_EXPRESS):
         step = torch.baddbmm(a * eye + b * gram, gram, gram, alpha=c)

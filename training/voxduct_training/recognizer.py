@@ -53,9 +53,9 @@ class Context:
     shift: int = 0
     """The position of the first frame: a stream does not begin where its window does."""
 
-    def mask(self, frames: int) -> Tensor:
-        """[frames, frames]: True where the frame of the row may attend to that of the column."""
-        at = torch.arange(frames)
+    def mask(self, frames: int, device: torch.device | None = None) -> Tensor:
+        """[frames, frames], on `device`: True where the frame of the row may attend to that of the column."""
+        at = torch.arange(frames, device=device)
         starts = at // self.chunk * self.chunk
         return (at < (starts + self.chunk)[:, None]) & (at >= (starts - self.left)[:, None])
 
@@ -144,7 +144,7 @@ class Recognizer(nn.Module):
         x = F.gelu(self.conv2(F.gelu(self.conv1(features)))).transpose(1, 2)
         first, frames = (context.shift if context else 0), x.shape[1]
         x = x + self.frame_positions[first : first + frames]  # type: ignore[index]
-        mask = context.mask(frames) if context and context.chunk < frames else None
+        mask = context.mask(frames, x.device) if context and context.chunk < frames else None
         middle = x
         for number, layer in enumerate(self.encoder, start=1):
             x = layer(x, mask)
