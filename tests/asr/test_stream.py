@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -285,3 +285,40 @@ def test_recogniser_short_window_is_filled_up_with_silence() -> None:
     shared, model = recogniser(replace(EVERY, min_window_ms=3_000))
     assert [heard.word.text for heard in shared.recognise(Window(say("delta"), 0, (), None, 0)).words] == ["delta"]
     assert model.windows == [300]
+
+
+class Counted(FakeWhisper):
+    """Counts how often hypotheses were told apart."""
+
+    selections = 0
+
+    def select(self, rows: Sequence[int], state: object) -> None:
+        self.selections += 1
+        super().select(rows, state)
+
+
+def test_stream_short_of_time_searches_updates_with_one_beam_and_the_final_with_all() -> None:
+    model = Counted(TOKENIZER)
+    stream = AsrStream(Recogniser(model, TOKENIZER, EVERY, DecodingOptions(beams=2)), 0, 0)
+    stream.frugal = True
+    stream.feed(SPEECH)
+    events = run_due(stream)
+    assert model.selections == 0
+    stream.feed(say("delta"))
+    stream.end(SPEECH.size + 6_400)
+    job = stream.next_job()
+    while job is not None and job.kind is not JobKind.FINAL:
+        events += stream.receive(job.run())
+        job = stream.next_job()
+    assert job is not None
+    events += stream.receive(job.run())
+    assert model.selections > 0
+    assert committed_text(events) == f"{TEXT} delta"
+
+
+def test_stream_with_time_to_spare_searches_updates_with_all_beams() -> None:
+    model = Counted(TOKENIZER)
+    stream = AsrStream(Recogniser(model, TOKENIZER, EVERY, DecodingOptions(beams=2)), 0, 0)
+    stream.feed(SPEECH)
+    run_due(stream)
+    assert model.selections > 0

@@ -52,6 +52,8 @@ class Window:
     """Tokens of the words that were last heard after the forced ones; they make it faster, not other."""
     by_letters: bool = False
     """Whether words are timed letter by letter."""
+    frugal: bool = False
+    """Whether time is short, so that one hypothesis must do where several were wanted."""
     listening: Listening | None = None
     """Where the encoder stands, if it hears the utterance chunk by chunk; None: it hears the window anew."""
 
@@ -120,7 +122,8 @@ class Recogniser:
             return Heard((), window.language or ("" if self.multilingual else "en"), nothing)
         encoding, listening = self._listen(window)
         language = self.language_of(encoding, window.language)
-        decoded = search(self.model, encoding, self._request(window, language.code), self.decoding)
+        decoding = replace(self.decoding, beams=1) if window.frugal else self.decoding
+        decoded = search(self.model, encoding, self._request(window, language.code), decoding)
         doubt = self._doubt(decoded, window, language.code)
         if doubt is not None and doubt not in CUTS:
             return Heard((), language.code, doubt, language.probability, listening=listening)

@@ -73,6 +73,8 @@ class AsrStream:
         self._supposed: int | None = None  # where the utterance may have ended
         self._speculation: Speculation | None = None  # of this pause; awaited once `_end` is known
         self._counts = counts or SpeculationCounts()
+        self.frugal = False
+        """Time is short: updates are to cost little."""
         self.done = False
         """The final text was said."""
 
@@ -219,7 +221,7 @@ class AsrStream:
     def _update_job(self, end: int) -> Job:
         self._out = _Pass(end, final=False)
         tail = 0 if self._listening else self._options.update_tail_ms * SAMPLES_PER_MS
-        window = self._snapshot(end, tail)
+        window = replace(self._snapshot(end, tail), frugal=self.frugal)
         return Job(JobKind.UPDATE, lambda: self._recogniser.recognise(window), window.samples.size)
 
     def _final_job(self, end: int) -> Job:

@@ -178,13 +178,14 @@ def _gate(folder: Path) -> GateOptions:
 
 
 def _decoding(folder: Path) -> DecodingOptions:
-    """The folder's rules, with those of timestamps and of earlier text."""
+    """The folder's rules, with those of timestamps and of earlier text, and as many beams as it asks for."""
     config = {**read_json(folder / "config.json"), **read_json(folder / "generation_config.json")}
     positions = int(config.get("max_target_positions") or MAX_POSITIONS)
     return replace(
         read_decoding(folder),
         max_initial_timestamp=config.get("max_initial_timestamp_index", DecodingOptions().max_initial_timestamp),
         max_previous=positions // 2 - 1,
+        beams=max(int(config.get("num_beams") or 1), 1),
     )
 
 

@@ -82,7 +82,7 @@ class Hearing:
         self.hold_updates = False
         """Hand no updates out for now; `update_due` tells whether there is one."""
         self.hold_speculations = False
-        """Begin no final passes that may be in vain for now."""
+        """Time is short: begin no final passes that may be in vain for now, and let updates cost little."""
         self.received = 0
         """Samples accepted so far, at 16 kHz."""
         self.done = False
@@ -131,6 +131,8 @@ class Hearing:
         self._streams = [stream for stream in self._streams if not stream.done]
         stages: list[VadStage | AsrStream | SecondPass] = [self._vad, *self._streams, self._second_pass]
         jobs = self._speculate()
+        for stream in self._streams:
+            stream.frugal = self.hold_speculations
         for stage in stages:
             if self.hold_updates and isinstance(stage, AsrStream) and stage.update_due is not None:
                 continue
