@@ -24,7 +24,7 @@ EXPECTED = (
     "voxduct/engine/voxduct/__init__.py",
     "voxduct/training/runs/asr.sh",
     "voxduct/training/voxduct_training/train_recognizer.py",
-    "voxduct/models_onnx/voxduct-tiny-en/model.safetensors",
+    "voxduct/models_onnx/voxduct-tiny-en/onnx/encoder_model_int8.onnx",
     "voxduct/models_onnx/voxduct-tiny-en/ctc_heads.safetensors",
     "voxduct/models_onnx/voxduct-tiny-en/tokenizer.json",
     "data/text/lj_transcripts.txt",

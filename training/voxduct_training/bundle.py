@@ -30,7 +30,12 @@ CODE = ("engine/voxduct", "training/voxduct_training", "training/runs", "LICENSE
 PACKAGES = ("soxr", "soundfile", "cffi", "pycparser", "jiwer", "rapidfuzz", "msgspec")
 GLIBC = (39, 35, 34, 31, 28, 27, 24, 17, 12, 5)  # pip takes no older platform than those it is told of
 WEIGHTS = {
-    "asr": ("voxduct-tiny-en/*.json", "voxduct-tiny-en/*.txt", "voxduct-tiny-en/*.safetensors"),
+    "asr": (
+        "voxduct-tiny-en/*.json",
+        "voxduct-tiny-en/*.txt",
+        "voxduct-tiny-en/*.safetensors",
+        "voxduct-tiny-en/onnx/*",
+    ),
     "voice": ("voxduct-codec-16k/**/*", "voxduct-voice-en/**/*"),
 }
 

@@ -20,8 +20,9 @@ from transformers import WhisperFeatureExtractor
 from voxduct.onnx.export import export_whisper
 from voxduct.onnx.prepare import Precision, prepare_whisper
 from voxduct_training.recognizer import Recognizer, Shape
+from voxduct_training.shipped_weights import read_weights
 from voxduct_training.tokenizer import load_tokenizer
-from voxduct_training.whisper_weights import from_folder, generation_config, to_whisper, whisper_config
+from voxduct_training.whisper_weights import generation_config, to_whisper, whisper_config
 
 NAME, VERSION = "voxduct-tiny-en", "0.1.0"
 TOKENIZER_FILES = (
@@ -116,12 +117,17 @@ def write_configuration(model: Recognizer, heads: list[list[int]], tokenizer: Pa
 
 
 def write_weights(model: Recognizer, out: Path) -> None:
-    """model.safetensors and ctc_heads.safetensors in half precision: for transformers, and to train on from."""
+    """model.safetensors in half precision, under transformers' names, and the CTC heads beside it."""
     to_whisper(model).half().save_pretrained(out, safe_serialization=True)
+    (out / "model.safetensors").chmod(0o644)
+    write_heads(model, out)
+
+
+def write_heads(model: Recognizer, out: Path) -> None:
+    """ctc_heads.safetensors: both CTC heads in half precision, of which the graphs hold one."""
     heads = {n: v.half().contiguous() for n, v in model.state_dict().items() if "characters" in n}
     save_file(heads, out / "ctc_heads.safetensors")
-    for name in ("model", "ctc_heads"):
-        (out / f"{name}.safetensors").chmod(0o644)
+    (out / "ctc_heads.safetensors").chmod(0o644)
 
 
 def write_manifest(out: Path) -> None:
@@ -147,15 +153,18 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     if options.weights:
-        model = from_folder(options.weights)
+        model = read_weights(options.weights)
     else:
         model = load_recognizer(options.checkpoint, options.tokenizer, average=not options.newest)
     print(f"difference to transformers: {check_against_transformers(model):.1e}")
     if options.weights != options.out:
-        write_weights(model, options.out)
         write_configuration(model, options.heads, options.tokenizer, options.out)
-    if not options.no_graphs:
+    if options.no_graphs:
+        write_weights(model, options.out)
+    else:  # which hold the weights, in a third of the bytes
+        write_heads(model, options.out)
         prepare_graphs(model, options.heads, options.tokenizer, options.out)
+        (options.out / "model.safetensors").unlink(missing_ok=True)
     write_manifest(options.out)
 
 

@@ -1,7 +1,8 @@
 """The network read back out of the int8 graphs that are shipped, to train on from them.
 
 Rounding to int8 costs less than the first minutes of a training give back, and the graphs are there wherever the model
-is. The middle CTC head, which is in no graph, comes from `ctc_heads.safetensors`.
+is. The middle CTC head, which is in no graph, comes from `ctc_heads.safetensors`. A machine that cannot make the graphs
+writes half-precision weights instead.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ import numpy.typing as npt
 import onnx
 import torch
 from onnx import numpy_helper
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import WhisperConfig
 
 from voxduct_training.recognizer import Attention, Layer, Recognizer, Shape
+from voxduct_training.whisper_weights import from_folder
 
 Array = npt.NDArray[np.generic]
+ENCODER, DECODER = "onnx/encoder_model_int8.onnx", "onnx/decoder_model_in_place_int8.onnx"
 PARTS = 6  # matrices of an encoder layer: query, key, value, out, up, down
 
 
@@ -53,24 +57,23 @@ class Int8Graph:
         return torch.from_numpy(np.ascontiguousarray(scaled.astype(np.float32)))
 
 
-def read_shipped(folder: Path, middle: tuple[Tensor, Tensor] | None = None) -> Recognizer:
-    """The network of a folder whose `onnx` holds the two int8 graphs.
+def read_weights(folder: Path) -> Recognizer:
+    """The network of an exported model, to train on from or to export anew: from its graphs, else its weights."""
+    return read_graphs(folder) if (folder / ENCODER).is_file() else from_folder(folder)
 
-    Args:
-        folder: what `export_recognizer` wrote.
-        middle: weight and bias of the middle CTC head; without them it begins as the last one.
-    """
+
+def read_graphs(folder: Path) -> Recognizer:
+    """The network of a folder with the two int8 graphs, and `ctc_heads.safetensors` for the middle CTC head."""
     config = WhisperConfig.from_pretrained(folder)
     shape = Shape(config.vocab_size, config.d_model, config.encoder_attention_heads, config.encoder_layers)
     model = Recognizer(shape)
-    encoder = Int8Graph(folder / "onnx" / "encoder_model_int8.onnx")
-    decoder = Int8Graph(folder / "onnx" / "decoder_model_in_place_int8.onnx")
+    encoder, decoder = Int8Graph(folder / ENCODER), Int8Graph(folder / DECODER)
+    heads = load_file(folder / "ctc_heads.safetensors")
     with torch.no_grad():
         _read_encoder(model, encoder)
         _read_decoder(model, decoder, encoder)
-        weight, bias = middle or (model.characters.weight, model.characters.bias)
-        model.middle_characters.weight.copy_(weight)
-        model.middle_characters.bias.copy_(bias)
+        for name in ("weight", "bias"):
+            getattr(model.middle_characters, name).copy_(heads[f"middle_characters.{name}"])
     return model
 
 

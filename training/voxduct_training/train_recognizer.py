@@ -27,8 +27,8 @@ from voxduct_training.muon import Muon
 from voxduct_training.plan import Plan, rate_at
 from voxduct_training.recognizer import Recognizer, Shape
 from voxduct_training.recognizer_loss import losses_of
+from voxduct_training.shipped_weights import read_weights
 from voxduct_training.tokenizer import load_tokenizer
-from voxduct_training.whisper_weights import from_folder
 
 MATRIX_RATE, OTHER_RATE = 3e-3, 1.5e-3
 AVERAGE_FROM, AVERAGE_DECAY = 0.66, 0.997
@@ -216,7 +216,7 @@ def work(rank: int, options: argparse.Namespace) -> None:
         distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=options.processes)
     torch.manual_seed(0)
     shape = Shape(load_tokenizer(options.tokenizer).get_vocab_size())
-    model = from_folder(options.start) if options.start else Recognizer(shape)
+    model = read_weights(options.start) if options.start else Recognizer(shape)
     minutes, longest = options.minutes, options.longest
     plan = Plan(minutes * 60, options.enter, options.rate, options.batch, options.bf16, longest, options.device)
     training = Training(options.folder, model, plan)
