@@ -17,13 +17,13 @@ from voxduct.dsp import LogMel  # noqa: E402
 from voxduct.onnx.prepare import Precision, prepare_whisper  # noqa: E402
 from voxduct.onnx.whisper import OnnxWhisper  # noqa: E402
 from voxduct.onnx.whisper_encoding import Encoding  # noqa: E402
-from voxduct_training.export_recognizer import DEFAULT_HEADS, export_graphs  # noqa: E402
+from voxduct_training.export_recognizer import Traits, export_graphs  # noqa: E402
 from voxduct_training.mel import log_mel  # noqa: E402
 from voxduct_training.recognizer import Context, Recognizer, Shape  # noqa: E402
 from voxduct_training.tokenizer import load_tokenizer  # noqa: E402
-from voxduct_training.whisper_weights import LEFT_FRAMES  # noqa: E402
 
 TOKENIZER = Path(__file__).parents[2] / "models_onnx" / "voxduct-tiny-en"
+LEFT_FRAMES = 250  # 5 s
 FRAMES = 400  # 8 s: more than the encoder looks back
 TOLERANCE = 1e-4
 
@@ -38,7 +38,7 @@ def network() -> Recognizer:
 @pytest.fixture(scope="module")
 def model(network: Recognizer, tmp_path_factory: pytest.TempPathFactory) -> OnnxWhisper:
     folder = tmp_path_factory.mktemp("streaming")
-    export_graphs(network, DEFAULT_HEADS, TOKENIZER, folder / "exact")
+    export_graphs(network, Traits(left_frames=LEFT_FRAMES), TOKENIZER, folder / "exact")
     prepare_whisper(folder / "exact", folder / "prepared", precision=Precision.FP32)
     return OnnxWhisper(folder / "prepared")
 

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from voxduct.onnx.prepare import Precision, prepare_whisper  # noqa: E402
-from voxduct_training.export_recognizer import DEFAULT_HEADS, export_graphs, write_heads  # noqa: E402
+from voxduct_training.export_recognizer import Traits, export_graphs, write_heads  # noqa: E402
 from voxduct_training.recognizer import Recognizer, Shape  # noqa: E402
 from voxduct_training.shipped_weights import read_weights  # noqa: E402
 from voxduct_training.tokenizer import load_tokenizer  # noqa: E402
@@ -35,7 +35,7 @@ def untrained() -> Recognizer:
 
 def test_shipped_weights_read_back_are_those_that_were_exported_but_for_rounding(tmp_path: Path) -> None:
     model = untrained()
-    export_graphs(model, DEFAULT_HEADS, TOKENIZER, tmp_path / "exact")
+    export_graphs(model, Traits(), TOKENIZER, tmp_path / "exact")
     prepare_whisper(tmp_path / "exact", tmp_path / "int8", precision=Precision.INT8)
     write_heads(model, tmp_path / "int8")
     read = read_weights(tmp_path / "int8").eval()

@@ -7,6 +7,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,16 @@ TOKENIZER_FILES = (
 DEFAULT_HEADS = [[0, 0], [0, 1], [1, 0], [1, 1]]  # the guided ones
 
 
+@dataclass(frozen=True)
+class Traits:
+    """What an exported model says of itself that is not seen in its weights."""
+
+    heads: list[list[int]] = field(default_factory=lambda: DEFAULT_HEADS)
+    """Alignment heads as [layer, head]."""
+    left_frames: int | None = None
+    """How far back its encoder looks when it hears chunk by chunk; None: it is given whole windows."""
+
+
 def load_recognizer(path: Path | None, tokenizer: Path, *, average: bool = True) -> Recognizer:
     """The model of a checkpoint (its running average where there is one), or an untrained one."""
     torch.manual_seed(0)
@@ -61,12 +72,12 @@ def check_against_transformers(model: Recognizer) -> float:
     return difference
 
 
-def export_graphs(model: Recognizer, heads: list[list[int]], tokenizer: Path, out: Path) -> None:
+def export_graphs(model: Recognizer, traits: Traits, tokenizer: Path, out: Path) -> None:
     """Write a folder with exact graphs as `voxduct models export` makes them, and the CTC head's output."""
     with tempfile.TemporaryDirectory() as name:
         checkpoint = Path(name) / "checkpoint"
         to_whisper(model).save_pretrained(checkpoint, safe_serialization=True)
-        write_configuration(model, heads, tokenizer, checkpoint)
+        write_configuration(model, traits, tokenizer, checkpoint)
         export_whisper(checkpoint, out)
     encoder = onnx.load(out / "onnx" / "encoder_model.onnx")
     add_characters(encoder, model.characters)
@@ -92,23 +103,23 @@ def add_characters(encoder: onnx.ModelProto, characters: nn.Linear) -> None:
     encoder.graph.output.append(helper.make_tensor_value_info("ctc_logits", onnx.TensorProto.FLOAT, axes))
 
 
-def prepare_graphs(model: Recognizer, heads: list[list[int]], tokenizer: Path, out: Path) -> None:
+def prepare_graphs(model: Recognizer, traits: Traits, tokenizer: Path, out: Path) -> None:
     """Write the int8 graphs that are shipped under `out`/onnx, as `voxduct models prepare` makes them."""
     with tempfile.TemporaryDirectory() as name:
         exact, prepared = Path(name) / "exact", Path(name) / "prepared"
-        export_graphs(model, heads, tokenizer, exact)
+        export_graphs(model, traits, tokenizer, exact)
         prepare_whisper(exact, prepared, precision=Precision.INT8)
         shutil.rmtree(out / "onnx", ignore_errors=True)
         shutil.copytree(prepared / "onnx", out / "onnx")
 
 
-def write_configuration(model: Recognizer, heads: list[list[int]], tokenizer: Path, out: Path) -> None:
+def write_configuration(model: Recognizer, traits: Traits, tokenizer: Path, out: Path) -> None:
     """Tokenizer, configuration, generation defaults and feature extraction."""
     for name in TOKENIZER_FILES:
         if (tokenizer / name).resolve() != (out / name).resolve():
             shutil.copy(tokenizer / name, out / name)
-    whisper_config(model).save_pretrained(out)
-    generation_config(model, heads).save_pretrained(out)
+    whisper_config(model, traits.left_frames).save_pretrained(out)
+    generation_config(model, traits.heads).save_pretrained(out)
     WhisperFeatureExtractor(feature_size=model.shape.mels).save_pretrained(out)
     extra = json.loads((out / "preprocessor_config.json").read_text())
     extra.pop("mel_filters", None)
@@ -150,7 +161,13 @@ def main() -> None:
     parser.add_argument(
         "--no-graphs", action="store_true", help="weights only, where optimum is missing; `--weights` adds the graphs"
     )
+    parser.add_argument(
+        "--left-frames",
+        type=int,
+        help="let the engine hear it chunk by chunk, looking back so far; only if its figures so are nearly the same",
+    )
     options = parser.parse_args()
+    traits = Traits(options.heads, options.left_frames)
     options.out.mkdir(parents=True, exist_ok=True)
     if options.weights:
         model = read_weights(options.weights)
@@ -158,12 +175,12 @@ def main() -> None:
         model = load_recognizer(options.checkpoint, options.tokenizer, average=not options.newest)
     print(f"difference to transformers: {check_against_transformers(model):.1e}")
     if options.weights != options.out:
-        write_configuration(model, options.heads, options.tokenizer, options.out)
+        write_configuration(model, traits, options.tokenizer, options.out)
     if options.no_graphs:
         write_weights(model, options.out)
     else:  # which hold the weights, in a third of the bytes
         write_heads(model, options.out)
-        prepare_graphs(model, options.heads, options.tokenizer, options.out)
+        prepare_graphs(model, traits, options.tokenizer, options.out)
         (options.out / "model.safetensors").unlink(missing_ok=True)
     write_manifest(options.out)
 

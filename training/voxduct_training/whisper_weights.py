@@ -13,7 +13,6 @@ from transformers import GenerationConfig, WhisperConfig, WhisperForConditionalG
 from voxduct_training.recognizer import Layer, Recognizer, Shape
 from voxduct_training.tokenizer import CHARACTERS, SPECIALS
 
-LEFT_FRAMES = 250  # 5 s: within what chunk masks showed in training
 FIRST_SPECIAL = 706  # id of <|endoftext|>: 256 bytes and 450 merges come before it
 
 
@@ -22,8 +21,8 @@ def special_id(name: str) -> int:
     return FIRST_SPECIAL + SPECIALS.index(name)
 
 
-def whisper_config(model: Recognizer) -> WhisperConfig:
-    """The configuration of the same network in transformers."""
+def whisper_config(model: Recognizer, left_frames: int | None = None) -> WhisperConfig:
+    """The configuration of the same network in transformers; `left_frames` is for `voxduct models prepare`."""
     shape, end = model.shape, special_id("<|endoftext|>")
     return WhisperConfig(
         vocab_size=shape.vocabulary,
@@ -49,7 +48,7 @@ def whisper_config(model: Recognizer) -> WhisperConfig:
         streaming={
             "delay_ms": 800,
             "keep_window_s": 2.0,
-            "left_frames": LEFT_FRAMES,
+            **({} if left_frames is None else {"left_frames": left_frames}),
             "max_window_s": 3.0,  # few training utterances were longer than 6 s; measured, see docs/streaming.md
             "policy": "align_att",
             "timing_heads": [2, 3],  # the first layer's look at the end of the word before: docs/word-times.md
