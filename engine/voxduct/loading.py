@@ -47,8 +47,8 @@ class EngineOptions:
     asr: str | None = None
     second_asr: str | None = None
     """Hears utterances again when there is time; here None is no second recogniser."""
-    second_beams: int = 1
-    """Hypotheses that the second recogniser follows side by side."""
+    second_beams: int | None = None
+    """Hypotheses that the second recogniser follows side by side; None: as many as its model asks for."""
     tts: str | None = None
     vad: VadKind = VadKind.SILERO
     device: Device = Device.CPU
@@ -87,6 +87,8 @@ def _load_second(options: EngineOptions, first: LocalModel, recogniser: Recognis
     second = locate(options.second_asr, ModelKind.ASR, options.device)
     if second != first:
         recogniser = load_recogniser(second.folder, _ort_options(options), precision=second.precision)
+    if options.second_beams is None:
+        return recogniser
     return recogniser.configured(decoding=replace(recogniser.decoding, beams=options.second_beams))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +35,15 @@ def demo() -> Samples:
     samples, rate = soundfile.read(ROOT / "benchmarks" / "data" / "demo" / "demo-00.opus", dtype="float32")
     resampler = Resampler(rate)
     return np.concatenate([resampler.feed(samples), resampler.flush(), np.zeros(8_000, np.float32)])
+
+
+def test_embedded_model_follows_as_many_hypotheses_as_it_asks_for(embedded: Recogniser, tmp_path: Path) -> None:
+    told = json.loads((ROOT / "models_onnx" / "voxduct-tiny-en" / "generation_config.json").read_text())
+    assert embedded.decoding.beams == told["num_beams"] > 1
+    shutil.copytree(ROOT / "models_onnx" / "voxduct-tiny-en", tmp_path, dirs_exist_ok=True)
+    del told["num_beams"]
+    (tmp_path / "generation_config.json").write_text(json.dumps(told))
+    assert load_recogniser(tmp_path).decoding.beams == 1
 
 
 def spans(samples: Samples) -> list[tuple[SpeechStarted, SpeechStopped]]:

@@ -74,7 +74,7 @@ def engine_options(options: argparse.Namespace) -> EngineOptions:
     return EngineOptions(
         asr=getattr(options, "asr", None),
         second_asr=getattr(options, "second_asr", None),
-        second_beams=getattr(options, "second_beam", None) or 1,
+        second_beams=getattr(options, "second_beam", None),
         tts=getattr(options, "tts", None),
         vad=VadKind(getattr(options, "vad", VadKind.SILERO.value)),
         device=Device(options.device),

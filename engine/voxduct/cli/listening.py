@@ -37,7 +37,9 @@ def add_decoding_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--task", choices=[task.value for task in Task], default=Task.TRANSCRIBE.value)
     group.add_argument("--prompt", metavar="P", default="", help="text that seems to come before: names, spellings")
     group.add_argument("--hot-words", metavar="W", default="", help="words that are likely to be said")
-    group.add_argument("--beam", metavar="N", type=positive_int, default=1, help="hypotheses (default 1: greedy)")
+    group.add_argument(
+        "--beam", metavar="N", type=positive_int, help="hypotheses (default: as the model asks, mostly 1)"
+    )
     group.add_argument(
         "--algorithm",
         choices=[algorithm.value for algorithm in Algorithm],
@@ -64,7 +66,7 @@ def with_decoding_options(engine: Engine, options: argparse.Namespace) -> Engine
             prompt=options.prompt,
             hot_words=options.hot_words,
         ),
-        replace(engine.recogniser.decoding, beams=options.beam),
+        engine.recogniser.decoding if options.beam is None else replace(engine.recogniser.decoding, beams=options.beam),
     )
     return replace(engine, recogniser=recogniser)
 

@@ -71,7 +71,9 @@ def _add_second_pass(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--second-asr", metavar="MODEL", help="a larger Whisper: hears utterances again when the server is idle"
     )
-    group.add_argument("--second-beam", metavar="N", type=positive_int, help="its hypotheses (default 1: greedy)")
+    group.add_argument(
+        "--second-beam", metavar="N", type=positive_int, help="its hypotheses (default: as the model asks, mostly 1)"
+    )
 
 
 def _check_second_pass(options: argparse.Namespace, wanted: ServerOptions) -> None:
