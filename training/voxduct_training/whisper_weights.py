@@ -47,7 +47,7 @@ def whisper_config(model: Recognizer, left_frames: int | None = None) -> Whisper
         ctc_vocabulary=["<blank>", *CHARACTERS],
         gate={"doubtful_focus": 0.21, "min_focus": 0.16, "opening_logprob": -0.8},  # docs/hallucination-gate.md
         streaming={
-            "delay_ms": 800,
+            "delay_ms": 600,
             "keep_window_s": 2.0,
             **({} if left_frames is None else {"left_frames": left_frames}),
             "max_window_s": 3.0,  # few training utterances were longer than 6 s; measured, see docs/streaming.md
