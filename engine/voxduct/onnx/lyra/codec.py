@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 
 from voxduct.audio import Samples
 from voxduct.codec.lyra import Rate
 from voxduct.errors import InferenceError, ModelError
 from voxduct.models import Ints
 from voxduct.onnx.files import read_config
-from voxduct.onnx.graph import as_value
-from voxduct.onnx.lyra.graph import GraphState, StatefulGraph
+from voxduct.onnx.lyra.graph import Buffer, StreamGraph
 from voxduct.onnx.lyra.layout import (
     DECODER,
     ENCODER,
     FIELDS,
     GRAPHS,
     MODEL_TYPE,
+    NUM_FEATURES,
     QUANTIZER_DECODE,
     QUANTIZER_ENCODE,
+    UNUSED,
 )
 from voxduct.onnx.runtime import OrtOptions
-
-NO_STATE = GraphState({})
 
 
 class LyraModel:
@@ -39,10 +36,34 @@ class LyraModel:
         if self.num_codebooks < max(rate.num_quantizers for rate in Rate):
             raise ModelError(f"{folder} has {self.num_codebooks} quantizers; its rates need more")
         graphs = folder / GRAPHS
-        self.encoder = StatefulGraph(graphs / ENCODER, ("audio",), "features", options)
-        self.decoder = StatefulGraph(graphs / DECODER, ("features",), "audio", options)
-        self.quantizer = StatefulGraph(graphs / QUANTIZER_ENCODE, ("features", "num_quantizers"), "codes", options)
-        self.dequantizer = StatefulGraph(graphs / QUANTIZER_DECODE, ("codes",), "features", options)
+        self.encoder = StreamGraph(graphs / ENCODER, ("audio",), "features", options)
+        self.decoder = StreamGraph(graphs / DECODER, ("features",), "audio", options)
+        self.quantizer = StreamGraph(graphs / QUANTIZER_ENCODE, ("features", "num_quantizers"), "codes", options)
+        self.dequantizer = StreamGraph(graphs / QUANTIZER_DECODE, ("codes",), "features", options)
+
+
+class LyraEncoderState:
+    """One stream's encoder: what its layers remember, and the memory that its runs go through."""
+
+    def __init__(self, model: LyraModel, num_quantizers: int) -> None:
+        self.audio = Buffer(np.zeros((1, model.frame_size), np.float32))
+        self.features = _features()
+        self.codes = Buffer(np.zeros((num_quantizers, 1), np.int64))
+        count = Buffer(np.array([num_quantizers], np.int64))
+        self.num_quantizers = num_quantizers
+        self.encoder = model.encoder.bind({"audio": self.audio}, self.features)
+        self.quantizer = model.quantizer.bind({"features": self.features, "num_quantizers": count}, self.codes)
+
+
+class LyraDecoderState:
+    """One stream's decoder."""
+
+    def __init__(self, model: LyraModel) -> None:
+        self.codes = Buffer(np.zeros((model.num_codebooks, 1), np.int64))
+        self.features = _features()
+        self.audio = Buffer(np.zeros((1, model.frame_size), np.float32))
+        self.dequantizer = model.dequantizer.bind({"codes": self.codes}, self.features)
+        self.decoder = model.decoder.bind({"features": self.features}, self.audio)
 
 
 class LyraCodec:
@@ -56,29 +77,36 @@ class LyraCodec:
 
     def __init__(self, model: LyraModel, rate: Rate = Rate.KBPS_9_2) -> None:
         self._model, self.rate = model, rate
-        self._count = as_value(np.array([rate.num_quantizers], np.int64))
         self.sample_rate, self.frame_size = model.sample_rate, model.frame_size
         self.num_codebooks, self.cardinality = rate.num_quantizers, model.cardinality
 
-    def new_encoder_state(self) -> object:
+    def new_encoder_state(self) -> LyraEncoderState:
         """The state of an encoder that has heard nothing."""
-        return self._model.encoder.new_state()
+        return LyraEncoderState(self._model, self.num_codebooks)
 
-    def new_decoder_state(self) -> object:
-        """The state of a decoder that has said nothing."""
-        return self._model.decoder.new_state()
+    def new_decoder_state(self) -> LyraDecoderState:
+        """The state of a decoder that has said nothing; decoders of all rates are the same."""
+        return LyraDecoderState(self._model)
 
     def encode(self, samples: Samples, state: object) -> Ints:
         """Samples of shape [n * frame_size], n at least 1, to codes [num_codebooks, n]; advances `state`.
 
         Raises:
-            InferenceError: the samples are no whole frames, or a graph failed; `state` is as it was.
+            InferenceError: the samples are no whole frames, and `state` is as it was; or a graph failed, and `state`
+                stands before the frame on which it did.
         """
+        if not isinstance(state, LyraEncoderState) or state.num_quantizers != self.num_codebooks:
+            raise TypeError(f"not an encoder state of this codec: {type(state).__name__}")
         if not len(samples) or len(samples) % self.frame_size:
             raise InferenceError(f"{len(samples)} samples are no whole frames of {self.frame_size}")
         frames = np.ascontiguousarray(samples, np.float32).reshape(-1, 1, self.frame_size)
-        codes = _all_or_none(state, lambda: [self._encode_frame(frame, state) for frame in frames])
-        return np.concatenate(codes, axis=1)
+        codes = np.empty((self.num_codebooks, len(frames)), np.int64)
+        for index, frame in enumerate(frames):
+            state.audio.write(frame)
+            state.encoder.run()
+            state.quantizer.run()
+            codes[:, index] = state.codes.read()[:, 0]
+        return codes
 
     def decode(self, codes: Ints, state: object) -> Samples:
         """Codes of shape [k, n], n at least 1, to samples [n * frame_size]; advances `state`.
@@ -87,34 +115,29 @@ class LyraCodec:
         code that adds nothing.
 
         Raises:
-            InferenceError: the codes are none of this codec, or a graph failed; `state` is as it was.
+            InferenceError: the codes are none of this codec, and `state` is as it was; or a graph failed, and `state`
+                stands before the frame on which it did.
         """
-        if codes.ndim != 2 or not 1 <= codes.shape[0] <= self._model.num_codebooks or not codes.shape[1]:
-            raise InferenceError(f"codes of shape {codes.shape} are not of 1 to {self._model.num_codebooks} quantizers")
-        if codes.min() < -1 or codes.max() >= self.cardinality:
+        if not isinstance(state, LyraDecoderState):
+            raise TypeError(f"not a decoder state of this codec: {type(state).__name__}")
+        self._check(codes)
+        frames = np.full((codes.shape[1], self._model.num_codebooks, 1), UNUSED, np.int64)
+        frames[:, : codes.shape[0], 0] = codes.T
+        samples = np.empty((len(frames), self.frame_size), np.float32)
+        for index, frame in enumerate(frames):
+            state.codes.write(frame)
+            state.dequantizer.run()
+            state.decoder.run()
+            samples[index] = state.audio.read()[0]
+        return samples.reshape(-1)
+
+    def _check(self, codes: Ints) -> None:
+        most = self._model.num_codebooks
+        if codes.ndim != 2 or not 1 <= codes.shape[0] <= most or not codes.shape[1]:
+            raise InferenceError(f"codes of shape {codes.shape} are not of 1 to {most} quantizers")
+        if codes.min() < UNUSED or codes.max() >= self.cardinality:
             raise InferenceError(f"there are codes outside 0 to {self.cardinality - 1}")
-        frames = np.ascontiguousarray(codes.T, np.int64)[:, :, None]
-        return np.concatenate(_all_or_none(state, lambda: [self._decode_frame(frame, state) for frame in frames]))
-
-    def _encode_frame(self, frame: Samples, state: object) -> Ints:
-        features = self._model.encoder.run({"audio": as_value(frame)}, state)
-        feeds = {"features": features, "num_quantizers": self._count}
-        codes: Ints = self._model.quantizer.run(feeds, NO_STATE).numpy()
-        return codes
-
-    def _decode_frame(self, frame: Ints, state: object) -> Samples:
-        features = self._model.dequantizer.run({"codes": as_value(frame)}, NO_STATE)
-        samples: Samples = self._model.decoder.run({"features": features}, state).numpy()[0]
-        return samples
 
 
-def _all_or_none(state: object, run: Callable[[], list[np.ndarray]]) -> list[np.ndarray]:
-    """Runs over frames; when one fails, the state is what it was before the first."""
-    if not isinstance(state, GraphState):
-        raise TypeError(f"not a state of this codec: {type(state).__name__}")
-    before: dict[str, ort.OrtValue] = state.values
-    try:
-        return run()
-    except BaseException:
-        state.values = before
-        raise
+def _features() -> Buffer:
+    return Buffer(np.zeros((1, 1, NUM_FEATURES), np.float32))

