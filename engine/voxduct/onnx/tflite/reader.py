@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from voxduct.onnx.tflite.operators import OPTIONS, Field, Op
 IDENTIFIER = b"TFL3"
 VERSION = 3
 RESOURCE = 13
-DTYPES = {
+DTYPES: Mapping[int, np.dtype[np.generic]] = {
     0: np.dtype(np.float32),
     1: np.dtype(np.float16),
     2: np.dtype(np.int32),

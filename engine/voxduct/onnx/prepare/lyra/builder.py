@@ -38,12 +38,13 @@ class GraphBuilder:
         """A constant; equal ones are kept once."""
         array = np.ascontiguousarray(array)
         tensor = numpy_helper.from_array(array)
-        for name, known in self._weights.items():
+        for same, known in self._weights.items():
             if known.data_type == tensor.data_type and known.dims == tensor.dims and known.raw_data == tensor.raw_data:
-                return name
-        tensor.name = f"w{len(self._weights)}"
-        self._weights[tensor.name] = tensor
-        return tensor.name
+                return same
+        name = f"w{len(self._weights)}"
+        tensor.name = name
+        self._weights[name] = tensor
+        return name
 
     def node(self, kind: str, inputs: Sequence[str], **attributes: object) -> str:
         """A node with one output."""

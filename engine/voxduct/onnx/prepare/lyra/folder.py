@@ -45,7 +45,7 @@ def _write(source: Path, recipe: Recipe, folder: Path) -> Record:
     (folder / GRAPHS).mkdir()
     for name, graph in graphs.items():
         onnx.save(graph, str(folder / GRAPHS / name))
-    config = CONFIG | {"num_codebooks": books.shape[0], "cardinality": books.shape[1]}
+    config = {**CONFIG, "num_codebooks": books.shape[0], "cardinality": books.shape[1]}
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     if (source / LICENSE_FILE).is_file():
         shutil.copyfile(source / LICENSE_FILE, folder / LICENSE_FILE)
