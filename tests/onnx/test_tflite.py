@@ -30,6 +30,15 @@ def small_file() -> FileWriter:
     return file
 
 
+def refusal(path: Path) -> str:
+    """What the reader says against a file; nothing where it takes it."""
+    try:
+        read_tflite(path)
+    except ModelError as error:
+        return str(error)
+    return ""
+
+
 def test_reader_gives_back_what_was_written(tmp_path: Path) -> None:
     model = read_tflite(small_file().save(tmp_path / "a.tflite"))
     (graph,) = model.subgraphs
@@ -60,12 +69,9 @@ def test_reader_of_a_truncated_file_raises_model_error_naming_it(tmp_path: Path,
 
 def test_reader_of_any_prefix_raises_model_error_and_nothing_else(tmp_path: Path) -> None:
     data, path = small_file().bytes(), tmp_path / "cut.tflite"
-    for size in range(0, len(data) - 4, 3):
+    for size in range(0, len(data) - 8, 3):
         path.write_bytes(data[:size])
-        try:
-            read_tflite(path)
-        except ModelError as error:
-            assert "cut.tflite" in str(error)
+        assert "cut.tflite" in refusal(path)
 
 
 def test_reader_of_flipped_bytes_raises_model_error_or_reads(tmp_path: Path) -> None:
@@ -75,10 +81,7 @@ def test_reader_of_flipped_bytes_raises_model_error_or_reads(tmp_path: Path) -> 
         for place in random.integers(8, len(bad), 4):
             bad[place] = random.integers(256)
         path.write_bytes(bytes(bad))
-        try:
-            read_tflite(path)
-        except ModelError as error:
-            assert "bad.tflite" in str(error)
+        assert refusal(path) == "" or "bad.tflite" in refusal(path)
 
 
 def test_reader_of_another_kind_of_file_raises_model_error(tmp_path: Path) -> None:
