@@ -109,7 +109,7 @@ def mel_distance(clip: Samples, back: Samples) -> float:
 def log_mel(samples: Samples) -> np.ndarray:
     """Shape [frames, bands]."""
     windows = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP] * np.hanning(WINDOW)
-    return np.log(np.maximum(np.abs(np.fft.rfft(windows, 512)) ** 2 @ mel_bands(), FLOOR))
+    return np.asarray(np.log(np.maximum(np.abs(np.fft.rfft(windows, 512)) ** 2 @ mel_bands(), FLOOR)))
 
 
 def mel_bands() -> np.ndarray:

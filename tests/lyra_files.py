@@ -56,7 +56,7 @@ class _Layers:
         self.states: dict[str, tuple[int, ...]] = {}
 
     def weights(self, *shape: int, fan: int = 1) -> np.ndarray:
-        return (self._random.normal(size=shape) / np.sqrt(fan)).astype(np.float32)
+        return np.asarray(self._random.normal(size=shape) / np.sqrt(fan), np.float32)
 
     def floats(self, *shape: int, fan: int = 1) -> int:
         return self.graph.constant(self.weights(*shape, fan=fan))

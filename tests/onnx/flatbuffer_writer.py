@@ -65,7 +65,7 @@ def _child(out: bytearray, value: Value) -> int:
     position = _vector(out, len(tables), bytes(4 * len(tables)))
     for index, table in enumerate(tables):
         place = position + 4 + 4 * index
-        _patch(out, place, _table(out, table))  # type: ignore[arg-type]
+        _patch(out, place, _table(out, table))
     return position
 
 

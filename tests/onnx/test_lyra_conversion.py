@@ -40,7 +40,7 @@ def frames(source: Path) -> np.ndarray:
         samples = soundfile.read(source / CLIP, dtype="float32")[0]
     else:
         samples = np.random.default_rng(1).normal(0, 0.1, FRAME * 8).astype(np.float32)
-    return samples[: len(samples) // FRAME * FRAME].reshape(-1, 1, FRAME)
+    return np.asarray(samples[: len(samples) // FRAME * FRAME]).reshape(-1, 1, FRAME)
 
 
 @pytest.fixture(scope="module")

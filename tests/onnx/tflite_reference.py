@@ -60,7 +60,7 @@ def meant(tensor: Tensor) -> np.ndarray:
         return tensor.data
     scales, zeros = tensor.quantisation.scales, tensor.quantisation.zero_points
     if len(scales) == 1:
-        return scales[0] * (tensor.data.astype(np.float32) - np.float32(zeros[0]))
+        return np.asarray(scales[0] * (tensor.data.astype(np.float32) - np.float32(zeros[0])))
     last = np.moveaxis(tensor.data.astype(np.float32), tensor.quantisation.axis, -1)
     return np.moveaxis(scales * (last - zeros.astype(np.float32)), -1, tensor.quantisation.axis)
 

@@ -37,7 +37,9 @@ class GraphWriter:
     def constant(
         self, array: np.ndarray, scales: Sequence[float] = (), zeros: Sequence[int] = (), axis: int = 0
     ) -> int:
-        quantisation = {2: np.array(scales, "<f4"), 3: np.array(zeros, "<i8"), 6: Scalar("i", axis)} if scales else {}
+        quantisation: dict[int, Value] = (
+            {2: np.array(scales, "<f4"), 3: np.array(zeros, "<i8"), 6: Scalar("i", axis)} if scales else {}
+        )
         number = self.file.buffer(array.tobytes())
         return self._tensor(array.shape, TYPES[array.dtype.name], number, quantisation)
 
