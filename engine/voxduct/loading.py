@@ -9,14 +9,20 @@ from enum import StrEnum
 from threadpoolctl import threadpool_limits
 
 from voxduct.asr.recogniser import Recogniser
+from voxduct.codec.lyra import Rate
+from voxduct.errors import HubError
 from voxduct.hub import MANIFEST_NAME, ModelKind, read_manifest, resolve, verify
 from voxduct.hub.catalogue import LocalModel
 from voxduct.hub.client import HubClient
+from voxduct.hub.lyra import LYRA
 from voxduct.hub.pull import ensure
+from voxduct.hub.raw import find_raw
 from voxduct.hub.reference import HubModel
 from voxduct.models import VadModel
 from voxduct.onnx import synthesiser as onnx_synthesiser
 from voxduct.onnx.codec import OnnxCodec
+from voxduct.onnx.lyra import LyraCodec, LyraModel
+from voxduct.onnx.prepare.lyra import prepare_lyra
 from voxduct.onnx.runtime import OrtOptions, Provider
 from voxduct.onnx.silero import SileroVad
 from voxduct.onnx.webrtc import WebrtcVad
@@ -105,6 +111,22 @@ def load_synthesiser(options: EngineOptions) -> Synthesiser:
 def load_codec(options: EngineOptions) -> OnnxCodec:
     """The codec alone; raises ModelError as `load_engine` does."""
     return OnnxCodec(locate(None, ModelKind.CODEC).folder, _ort_options(options))
+
+
+def load_lyra(options: EngineOptions, rate: Rate) -> LyraCodec:
+    """Lyra's codec, converted beside its files the first time.
+
+    Raises:
+        HubError: it was not pulled yet.
+        ExtraError: huggingface_hub, or for converting onnx, is not installed.
+        ModelError: its files are damaged.
+    """
+    manifest = find_raw(LYRA, HubClient().cache)
+    if manifest is None:
+        raise HubError(f"{LYRA.name} was not pulled yet; `voxduct models pull {LYRA.name}` does")
+    verify(manifest)
+    folder = prepare_lyra(manifest.folder, manifest.folder.with_name(f"{manifest.folder.name}-onnx"))
+    return LyraCodec(LyraModel(folder, _ort_options(options)), rate)
 
 
 def _load_vad(options: EngineOptions) -> VadModel:

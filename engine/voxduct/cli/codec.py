@@ -1,6 +1,7 @@
 """`voxduct codec encode|decode`: sound to codes at a few kilobits per second, and back.
 
-The file is a header line of JSON and then the codes, ten bits each, packed: see `voxduct.codec.packed`.
+The file is a header line of JSON and then the codes, ten bits each, packed: see `voxduct.codec.packed`. With
+`--codec lyra` it is Lyra's packets one after the other: see `voxduct.cli.codec_lyra`.
 """
 
 from __future__ import annotations
@@ -12,27 +13,42 @@ from pathlib import Path
 import numpy as np
 
 from voxduct.audio import to_seconds
+from voxduct.cli import codec_lyra
 from voxduct.cli.arguments import Commands, add_engine_options, engine_options
 from voxduct.cli.recordings import Recording, write_wav
 from voxduct.codec.packed import PackedCodes, pack, unpack
 from voxduct.codec.stream import CodecDecoderStream, CodecEncoderStream
-from voxduct.errors import AudioFormatError
+from voxduct.errors import AudioFormatError, MessageError
 from voxduct.loading import load_codec
 from voxduct.onnx.codec import OnnxCodec
 
 FRAMES_AT_ONCE = 50
+OURS, LYRA = "voxduct", "lyra"
 
 
 def register(commands: Commands) -> None:
     """Adds the command."""
     parser = commands.add_parser("codec", help="sound to codes and back", description=__doc__, allow_abbrev=False)
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    for name, run, text in (("encode", run_encode, "sound to codes"), ("decode", run_decode, "codes to a WAV file")):
+    runs = {
+        "encode": {OURS: run_encode, LYRA: codec_lyra.encode},
+        "decode": {OURS: run_decode, LYRA: codec_lyra.decode},
+    }
+    for name, text in (("encode", "sound to codes"), ("decode", "codes to a WAV file")):
         action = actions.add_parser(name, help=text, description=text, allow_abbrev=False)
         action.add_argument("input", type=Path, metavar="IN")
         action.add_argument("output", type=Path, metavar="OUT")
+        action.add_argument("--codec", choices=[OURS, LYRA], default=OURS, help=f"default {OURS}")
+        codec_lyra.add_options(action)
         add_engine_options(action, hears=False, speaks=False)
-        action.set_defaults(run=run)
+        action.set_defaults(run=_run, runs=runs[name])
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.codec != LYRA and options.kbps is not None:
+        raise MessageError("--kbps is of --codec lyra; this codec has one rate", param="kbps")
+    code: int = options.runs[options.codec](options)
+    return code
 
 
 def run_encode(options: argparse.Namespace) -> int:

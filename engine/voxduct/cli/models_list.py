@@ -11,6 +11,8 @@ from voxduct.hub import DEFAULT_MODELS, Manifest, embedded
 from voxduct.hub.bytes import human
 from voxduct.hub.client import HubClient
 from voxduct.hub.curated import CURATED, CuratedModel
+from voxduct.hub.lyra import LYRA
+from voxduct.hub.raw import RawModel
 from voxduct.hub.store import list_pulled
 
 
@@ -28,6 +30,8 @@ def run(options: argparse.Namespace) -> int:
     rows = [_manifest_row(manifest, "embedded") for manifest in embedded()]
     rows += [_manifest_row(manifest, "pulled") for manifest in pulled()]
     rows += [_curated_row(model) for model in CURATED.values()]
+    if all(row["name"] != LYRA.name for row in rows):
+        rows.append(_raw_row(LYRA))
     width = max(len(str(row["name"])) for row in rows)
     for row in rows:
         print(json.dumps(row) if options.json else _line(row, width))
@@ -64,6 +68,17 @@ def _curated_row(model: CuratedModel) -> dict[str, object]:
         "repo_id": model.repo_id,
         "languages": model.languages,
         "parameters": model.parameters,
+    }
+
+
+def _raw_row(model: RawModel) -> dict[str, object]:
+    return {
+        "name": model.name,
+        "kind": model.kind,
+        "license": model.license,
+        "source": "hub",
+        "repo_id": model.repo_id,
+        "bytes": model.size,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,16 +14,24 @@ from voxduct.errors import MessageError
 from voxduct.hub import Manifest
 from voxduct.hub.catalogue import LocalModel, ModelKind, resolve
 from voxduct.hub.client import HubClient, HubOptions
+from voxduct.hub.lyra import LYRA
 from voxduct.hub.pull import DEFAULT_PRECISION, pull, pull_folder
+from voxduct.hub.raw import pull_raw
+from voxduct.hub.store import assemble
 from voxduct.onnx.whisper_layout import PRECISIONS, choose_files
+
+LYRA_URL_VARIABLE = "VOXDUCT_LYRA_URL"
+"""Where Lyra's repository is to be read instead: the address that `lyra/model_coeffs` is below."""
 
 
 def register(actions: Commands) -> None:
     """Adds the action."""
     parser = actions.add_parser(
-        "pull", help="fetch a Whisper from a hub or a folder", description=__doc__, allow_abbrev=False
+        "pull", help="fetch a Whisper from a hub or a folder, or Lyra's codec", description=__doc__, allow_abbrev=False
     )
-    parser.add_argument("model", metavar="MODEL", help="an alias, owner/name[@REVISION][:PRECISION], or a folder")
+    parser.add_argument(
+        "model", metavar="MODEL", help=f"an alias, owner/name[@REVISION][:PRECISION], a folder, or {LYRA.name}"
+    )
     parser.add_argument(
         "--precision", choices=PRECISIONS, help=f"of the graphs, or the nearest there is (default {DEFAULT_PRECISION})"
     )
@@ -36,6 +45,9 @@ def run(options: argparse.Namespace) -> int:
     """Prints the folder of the model; what goes on goes to stderr."""
     if options.to is not None:
         check_new(options.to)
+    if options.model == LYRA.name:
+        print_made(_pull_lyra(options), options.json)
+        return 0
     place = resolve(options.model, ModelKind.ASR)
     precision = options.precision or place.precision or DEFAULT_PRECISION
     match place:
@@ -48,6 +60,18 @@ def run(options: argparse.Namespace) -> int:
                 manifest = pull_folder(manifest.folder, options.to, choose_files, precision, report)
     print_made(manifest, options.json)
     return 0
+
+
+def _pull_lyra(options: argparse.Namespace) -> Manifest:
+    if options.precision is not None:
+        raise MessageError(f"{LYRA.name} is of one precision only; leave out --precision", param="precision")
+    client = HubClient(HubOptions(offline=options.offline))
+    address = os.environ.get(LYRA_URL_VARIABLE) or None
+    manifest = pull_raw(LYRA, client.cache, report, address=address, offline=client.offline)
+    if options.to is None:
+        return manifest
+    files = {name: manifest.folder / name for name in manifest.files}
+    return assemble(options.to, manifest.name, manifest.version, manifest.license, files, kind=manifest.kind)
 
 
 def check_new(folder: Path) -> None:

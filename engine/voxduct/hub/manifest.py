@@ -42,7 +42,8 @@ class Manifest:
     @property
     def remedy(self) -> str:
         """What a user does when files are damaged."""
-        verb = "pull" if "/" in self.name else "install"  # names of repositories have an owner
+        cached = any(part.startswith("models--") for part in self.folder.parts)
+        verb = "pull" if cached or "/" in self.name else "install"  # names of repositories have an owner
         return f"{verb} {self.name} again"
 
     @property

@@ -54,7 +54,9 @@ def list_pulled(cache: Path) -> list[Manifest]:
     return found
 
 
-def assemble(target: Path, name: str, version: str, license: str, files: Mapping[str, Path]) -> Manifest:
+def assemble(
+    target: Path, name: str, version: str, license: str, files: Mapping[str, Path], *, kind: str = "asr"
+) -> Manifest:
     """Makes a model's folder of these files, all at once: until it is complete the old one stays.
 
     Call it with the repository locked. Files are linked where the disk allows, else copied.
@@ -66,7 +68,7 @@ def assemble(target: Path, name: str, version: str, license: str, files: Mapping
             (made / inside).parent.mkdir(parents=True, exist_ok=True)
             _link(path.resolve(), made / inside)
         hashes = {inside: sha256(made / inside) for inside in sorted(files)}
-        document = {"name": name, "kind": "asr", "version": version, "license": license, "files": hashes}
+        document = {"name": name, "kind": kind, "version": version, "license": license, "files": hashes}
         (made / MANIFEST_NAME).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
         _replace(made, target)
     finally:

@@ -1,0 +1,157 @@
+"""`voxduct models pull lyra-soundstream` and `voxduct codec --codec lyra` as a user meets them, against loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.lyra_files import FRAME, write_tiny
+from voxduct.cli import main
+from voxduct.hub.checksum import sha256
+from voxduct.hub.lyra import LYRA
+from voxduct.hub.raw import RawFile, RawModel
+
+CLIP = Path(__file__).parents[2] / "benchmarks" / "data" / "demo" / "demo-00.opus"
+
+
+class Handler(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, RawModel]]:
+    """A server that has tiny files where Lyra's repository has the real ones, and the model that they make."""
+    root = tmp_path_factory.mktemp("site")
+    made = write_tiny(root / "made")
+    files = []
+    for file in LYRA.files:
+        path = root / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes((made / file.name).read_bytes())
+        files.append(RawFile(file.path, path.stat().st_size, sha256(path)))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(root)))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, name="site")
+    thread.start()
+    yield (
+        f"http://127.0.0.1:{server.server_address[1]}",
+        replace(LYRA, files=tuple(files), address="http://127.0.0.1:9"),
+    )
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def room(site: tuple[str, RawModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache, and the server as the place that the environment names."""
+    address, model = site
+    for module in ("voxduct.loading", "voxduct.cli.models_pull", "voxduct.cli.models_list"):
+        monkeypatch.setattr(f"{module}.LYRA", model)
+    monkeypatch.setenv("VOXDUCT_LYRA_URL", address)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def pulled(room: Path) -> Path:
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert code_of("models", "pull", LYRA.name) == 0
+    return Path(printed.getvalue().strip())
+
+
+def code_of(*arguments: str) -> int:
+    try:
+        return main(arguments)
+    except SystemExit as end:  # argparse
+        return int(end.code or 0)
+
+
+def feed(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+
+def test_pull_says_the_licence_and_prints_the_folder(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of("models", "pull", LYRA.name) == 0
+    printed = capsys.readouterr()
+    assert (Path(printed.out.strip()) / "lyragan.tflite").is_file()
+    first, second = printed.err.splitlines()
+    assert "Apache-2.0" in first and "LICENSE" in first
+    assert "to come from http://127.0.0.1" in second
+
+
+def test_pull_to_puts_the_files_into_a_folder(room: Path, tmp_path: Path) -> None:
+    assert code_of("models", "pull", LYRA.name, "--to", str(tmp_path / "out")) == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} > {"LICENSE", "quantizer.tflite"}
+
+
+def test_pull_of_a_precision_is_wrong_use(room: Path) -> None:
+    assert code_of("models", "pull", LYRA.name, "--precision", "int8") == 2
+
+
+def test_list_and_verify_know_the_pulled_codec(pulled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of("models", "list", "--json") == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["source"] for row in rows if row["name"] == LYRA.name] == ["pulled"]
+    assert code_of("models", "verify") == 0
+
+
+@pytest.mark.parametrize(("kbps", "size"), [("3.2", 8), ("6", 15), ("9.2", 23)])
+def test_codec_lyra_round_trip_keeps_the_length(pulled: Path, tmp_path: Path, kbps: str, size: int) -> None:
+    packets, back = tmp_path / "a.lyra", tmp_path / "a.wav"
+    assert code_of("codec", "encode", "--codec", "lyra", "--kbps", kbps, str(CLIP), str(packets)) == 0
+    assert code_of("codec", "decode", "--codec", "lyra", "--kbps", kbps, str(packets), str(back)) == 0
+    frames = -(-round(soundfile.info(CLIP).duration * 16_000) // FRAME)
+    assert packets.stat().st_size == frames * size
+    assert (soundfile.info(back).frames, soundfile.info(back).samplerate) == (frames * FRAME, 16_000)
+
+
+def test_codec_lyra_on_pipes_says_what_it_says_on_files(
+    pulled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    sound = np.random.default_rng(0).normal(0, 3000, FRAME * 5 + 7).astype("<i2")
+    soundfile.write(tmp_path / "a.wav", sound, 16_000, subtype="PCM_16")
+    assert code_of("codec", "encode", "--codec", "lyra", str(tmp_path / "a.wav"), str(tmp_path / "a.lyra")) == 0
+    feed(monkeypatch, sound.tobytes())
+    assert code_of("codec", "encode", "--codec", "lyra", "-", "-") == 0
+    packets = capsysbinary.readouterr().out
+    assert packets == (tmp_path / "a.lyra").read_bytes() and len(packets) == 6 * 8
+    assert code_of("codec", "decode", "--codec", "lyra", str(tmp_path / "a.lyra"), str(tmp_path / "b.wav")) == 0
+    feed(monkeypatch, packets)
+    assert code_of("codec", "decode", "--codec", "lyra", "-", "-") == 0
+    heard = np.frombuffer(capsysbinary.readouterr().out, "<i2").astype(int)
+    assert np.abs(heard - soundfile.read(tmp_path / "b.wav", dtype="int16")[0]).max() <= 1
+
+
+def test_codec_lyra_of_packets_that_were_cut_off_is_wrong_use(
+    pulled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cut.lyra").write_bytes(bytes(8 * 2 + 3))
+    assert code_of("codec", "decode", "--codec", "lyra", str(tmp_path / "cut.lyra"), str(tmp_path / "b.wav")) == 2
+    assert "no whole packets of 8" in capsys.readouterr().err
+
+
+def test_codec_lyra_of_another_rate_is_wrong_use(pulled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of("codec", "encode", "--codec", "lyra", "--kbps", "7", str(CLIP), "x") == 2
+    assert "3.2, 6, 9.2" in capsys.readouterr().err
+
+
+def test_kbps_of_our_own_codec_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of("codec", "encode", "--kbps", "6", str(CLIP), "x") == 2
+    assert "--codec lyra" in capsys.readouterr().err
+
+
+def test_codec_lyra_that_was_not_pulled_says_how_to(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of("codec", "encode", "--codec", "lyra", str(CLIP), "x") == 1
+    assert "voxduct models pull lyra-soundstream" in capsys.readouterr().err

@@ -1,0 +1,183 @@
+"""Lyra's converted graphs against a reference that runs the TensorFlow Lite files operator by operator in numpy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import soundfile
+
+from tests.lyra_files import CLIP, FEATURES, FRAME, NAMES, QUANTIZERS, published, write_tiny
+from tests.onnx.tflite_reference import Reference
+from tests.onnx.tflite_writer import FileWriter
+from voxduct.errors import ModelError
+from voxduct.onnx.lyra.graph import Buffer, StreamGraph
+from voxduct.onnx.prepare.lyra import prepare_lyra
+from voxduct.onnx.prepare.lyra.stateful import convert_stateful, state_name
+from voxduct.onnx.tflite import Op, read_tflite
+
+TOLERANCE = 1e-4
+
+
+@pytest.fixture(scope="module", params=["tiny", "published"])
+def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return published() if request.param == "published" else write_tiny(tmp_path_factory.mktemp("tiny") / "lyra")
+
+
+@pytest.fixture(scope="module")
+def converted(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return prepare_lyra(source, tmp_path_factory.mktemp("converted") / "lyra")
+
+
+@pytest.fixture(scope="module")
+def frames(source: Path) -> np.ndarray:
+    """Shape [frames, 1, 320]: the clip, or noise."""
+    if (source / CLIP).is_file():
+        samples = soundfile.read(source / CLIP, dtype="float32")[0]
+    else:
+        samples = np.random.default_rng(1).normal(0, 0.1, FRAME * 8).astype(np.float32)
+    return np.asarray(samples[: len(samples) // FRAME * FRAME]).reshape(-1, 1, FRAME)
+
+
+@pytest.fixture(scope="module")
+def features(source: Path, frames: np.ndarray) -> np.ndarray:
+    """Shape [frames, 1, 1, 64], by the reference."""
+    reference = Reference(read_tflite(source / NAMES[0]), "serving_default")
+    return np.stack([reference.run(input_audio=frame)["output_0"] for frame in frames])
+
+
+def assert_same_states(reference: Reference, states: dict[str, np.ndarray]) -> None:
+    assert states.keys() == {state_name(variable) for variable in reference.variables}
+    for variable, array in reference.variables.items():
+        found = states[state_name(variable)]
+        assert np.abs(found - array.reshape(found.shape)).max() < TOLERANCE * max(1.0, np.abs(array).max()), variable
+
+
+def test_encoder_graph_follows_the_reference_state_by_state(source: Path, converted: Path, frames: np.ndarray) -> None:
+    reference = Reference(read_tflite(source / NAMES[0]), "serving_default")
+    audio, made = Buffer(np.zeros((1, FRAME), np.float32)), Buffer(np.zeros((1, 1, FEATURES), np.float32))
+    bound = StreamGraph(converted / "onnx/encoder.onnx", ("audio",), "features", None).bind({"audio": audio}, made)
+    for frame in frames:
+        expected = reference.run(input_audio=frame)["output_0"]
+        audio.write(frame)
+        bound.run()
+        assert np.abs(made.read() - expected).max() < TOLERANCE * max(1.0, np.abs(expected).max())
+        assert_same_states(reference, bound.states())
+
+
+def test_decoder_graph_follows_the_reference_state_by_state(
+    source: Path, converted: Path, features: np.ndarray
+) -> None:
+    reference = Reference(read_tflite(source / NAMES[2]), "serving_default")
+    given, audio = Buffer(np.zeros((1, 1, FEATURES), np.float32)), Buffer(np.zeros((1, FRAME), np.float32))
+    bound = StreamGraph(converted / "onnx/decoder.onnx", ("features",), "audio", None).bind({"features": given}, audio)
+    for frame in features:
+        expected = reference.run(input_audio=frame)["output_0"]
+        given.write(frame)
+        bound.run()
+        assert np.abs(audio.read() - expected).max() < TOLERANCE
+        assert_same_states(reference, bound.states())
+
+
+@pytest.mark.parametrize("count", [1, 16, 30, 46])
+def test_quantizer_graphs_follow_the_reference(source: Path, converted: Path, features: np.ndarray, count: int) -> None:
+    model = read_tflite(source / NAMES[1])
+    encode, decode = Reference(model, "encode"), Reference(model, "decode")
+    given, number = Buffer(np.zeros((1, 1, FEATURES), np.float32)), Buffer(np.array([count], np.int64))
+    codes, back = Buffer(np.zeros((count, 1), np.int64)), Buffer(np.zeros((1, 1, FEATURES), np.float32))
+    graph = StreamGraph(converted / "onnx/quantizer_encode.onnx", ("features", "num_quantizers"), "codes", None)
+    quantizer = graph.bind({"features": given, "num_quantizers": number}, codes)
+    graph = StreamGraph(converted / "onnx/quantizer_decode.onnx", ("codes",), "features", None)
+    dequantizer = graph.bind({"codes": codes}, back)
+    for frame in features[:40]:
+        found = encode.run(input_frames=frame, num_quantizers=np.array(count, np.int32))["output_0"].reshape(-1)
+        given.write(frame)
+        quantizer.run()
+        dequantizer.run()
+        assert codes.read()[:, 0].tolist() == found[:count].tolist()
+        indices = np.where(np.arange(QUANTIZERS) < count, found, -1).astype(np.int32).reshape(-1, 1, 1)
+        if count == QUANTIZERS or (source / CLIP).is_file():  # the tiny one knows no unused codes
+            expected = decode.run(encoding_indices=indices)["output_0"]
+            assert np.abs(back.read() - expected).max() < TOLERANCE * max(1.0, np.abs(expected).max())
+
+
+def test_prepared_folder_says_what_it_holds(converted: Path) -> None:
+    config = json.loads((converted / "config.json").read_text())
+    assert config["model_type"] == "lyra-soundstream"
+    assert (config["num_codebooks"], config["cardinality"], config["frame_size"]) == (46, 16, 320)
+    assert (converted / "LICENSE").is_file()
+
+
+def test_prepare_again_changes_nothing_until_a_file_changes(tmp_path: Path) -> None:
+    source, target = write_tiny(tmp_path / "in"), tmp_path / "out"
+    before = prepare_lyra(source, target).stat().st_ino
+    assert prepare_lyra(source, target).stat().st_ino == before
+    write_tiny(source, seed=1)
+    assert prepare_lyra(source, target).stat().st_ino != before
+
+
+def test_prepare_without_a_file_raises_model_error_naming_it(tmp_path: Path) -> None:
+    source = write_tiny(tmp_path / "in")
+    (source / NAMES[1]).unlink()
+    with pytest.raises(ModelError, match=r"lacks quantizer\.tflite"):
+        prepare_lyra(source, tmp_path / "out")
+
+
+def test_prepare_of_exchanged_files_raises_model_error(tmp_path: Path) -> None:
+    source = write_tiny(tmp_path / "in")
+    (source / NAMES[1]).write_bytes((source / NAMES[0]).read_bytes())
+    with pytest.raises(ModelError, match=r"quantizer\.tflite is no residual quantizer"):
+        prepare_lyra(source, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_conversion_of_states_that_begin_otherwise_raises_model_error(tmp_path: Path) -> None:
+    path = write_tiny(tmp_path / "in", start=1.0) / NAMES[0]
+    with pytest.raises(ModelError, match="do not begin as zeros"):
+        convert_stateful(read_tflite(path), path, "audio", "features")
+
+
+def _slice_of_channels(file: FileWriter) -> None:
+    graph = file.graphs[0]
+    bounds = [graph.constant(np.array(at, np.int32)) for at in ([0, 0, 0, 1], [1, 1, 1, 2], [1, 1, 1, 1])]
+    masks = {"ellipsis_mask": 0, "new_axis_mask": 0, "shrink_axis_mask": 0, "begin_mask": 0, "end_mask": 0}
+    graph.outputs = graph.add(Op.STRIDED_SLICE, [0, *bounds], [(1, 1, 1, 1)], **masks)
+
+
+def _fused(file: FileWriter) -> None:
+    graph = file.graphs[0]
+    graph.outputs = graph.add(Op.ADD, [0, 0], [(1, 1, 1, 4)], activation=1)
+
+
+def _without_translation(file: FileWriter) -> None:
+    graph = file.graphs[0]
+    graph.outputs = graph.add(Op.ARG_MAX, [0, graph.constant(np.array(-1, np.int32))], [(1, 1, 1)])
+
+
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [(_slice_of_channels, "slice"), (_fused, "activation inside ADD"), (_without_translation, "ARG_MAX")],
+)
+def test_conversion_of_what_has_no_translation_raises_model_error(
+    tmp_path: Path, odd: Callable[[FileWriter], None], said: str
+) -> None:
+    file = FileWriter()
+    file.graph().input((1, 1, 1, 4))
+    odd(file)
+    file.sign("serving_default", 0, {"in": 0}, {"out": file.graphs[0].outputs[0]})
+    path = file.save(tmp_path / "odd.tflite")
+    with pytest.raises(ModelError, match=rf"odd\.tflite cannot be converted: .*{said}"):
+        convert_stateful(read_tflite(path), path, "audio", "features")
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(("name", "states"), [("encoder", 14), ("decoder", 18)])
+def test_published_graphs_carry_every_state(tmp_path: Path, name: str, states: int) -> None:
+    graph = onnx.load(str(prepare_lyra(published(), tmp_path / "lyra") / f"onnx/{name}.onnx")).graph
+    given = {value.name for value in graph.input if value.name.startswith("state_")}
+    assert len(given) == states
+    assert {f"out_{name}" for name in given} == {value.name for value in graph.output[1:]}
