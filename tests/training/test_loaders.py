@@ -11,6 +11,7 @@ from dataclasses import fields
 from itertools import islice
 from multiprocessing import active_children
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,8 +57,8 @@ def same(left: Batch, right: Batch) -> bool:
     return all(_equal(a, b) if isinstance(a, torch.Tensor) else a == b for a, b in pairs)
 
 
-def _equal(left: torch.Tensor, right: torch.Tensor) -> bool:
-    return left.shape == right.shape and torch.allclose(left.double(), right.double(), rtol=0.0, atol=1e-4)
+def _equal(left: Any, right: Any) -> bool:
+    return left.shape == right.shape and bool(torch.allclose(left.double(), right.double(), rtol=0.0, atol=1e-4))
 
 
 def test_a_loader_makes_the_batches_of_a_thread(tmp_path: Path) -> None:
