@@ -99,8 +99,8 @@ def test_run_speaks_with_the_synthesisers_of_the_bundle(bundle: Path, tmp_path: 
     assert all(line.startswith(str(tmp_path / "root" / "lib")) for line in libraries)
     spoken = [line for line in lines if line.startswith(("espeak/", "flite/", "festival/")) and line.endswith(" s")]
     assert len(spoken) >= 2
-    if (tmp_path / "root" / "bin" / "text2wave").exists():
-        assert lines[-1] == f"text2wave {tmp_path}/root/bin/text2wave"
+    if (own := tmp_path / "root" / "bin" / "text2wave").exists():
+        assert lines[-1] == f"text2wave {own}"
 
 
 def test_run_refuses_a_recipe_that_is_not_in_the_bundle(bundle: Path, tmp_path: Path) -> None:
