@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.asr.following import START, committed_text, followed, run_due
 from tests.fakes_hearing import WORDS, FakeWhisper, fake_tokenizer, say, split
 from voxduct.asr.decoding import StopReason
 from voxduct.asr.options import DecodingOptions
@@ -16,11 +17,10 @@ from voxduct.asr.recogniser import Doubt, Window
 from voxduct.asr.stream import AsrOptions, AsrStream, Recogniser
 from voxduct.errors import ModelError
 from voxduct.events import CommittedText, Event, Failed, FinalText, PartialText
-from voxduct.models import Floats, JobKind
+from voxduct.models import JobKind
 
 TOKENIZER = fake_tokenizer()
 EVERY = AsrOptions(coalesce=False)
-START = 12_345
 TEXT = "alpha bravo charlie delta echo foxtrot golf alpha charlie"
 SPEECH = say(*TEXT.split(), gap=1_600)
 LONG = TEXT.split() * 4  # 18 s
@@ -29,34 +29,6 @@ LONG = TEXT.split() * 4  # 18 s
 def recogniser(options: AsrOptions = EVERY, decoding: DecodingOptions | None = None) -> tuple[Recogniser, FakeWhisper]:
     model = FakeWhisper(TOKENIZER)
     return Recogniser(model, TOKENIZER, options, decoding), model
-
-
-def run_due(stream: AsrStream) -> list[Event]:
-    events: list[Event] = []
-    while (job := stream.next_job()) is not None:
-        try:
-            events += stream.receive(job.run())
-        except RuntimeError as error:
-            events += stream.fail(error)
-    return events
-
-
-def followed(chunks: Iterable[Floats], shared: Recogniser, end: int | None = None) -> list[Event]:
-    stream = AsrStream(shared, 7, START)
-    events: list[Event] = []
-    fed = 0
-    for chunk in chunks:
-        stream.feed(chunk)
-        fed += chunk.size
-        events += run_due(stream)
-    stream.end(START + (fed if end is None else end))
-    events += run_due(stream)
-    assert stream.done
-    return events
-
-
-def committed_text(events: Iterable[Event]) -> str:
-    return " ".join(event.text for event in events if isinstance(event, CommittedText))
 
 
 def final_of(events: list[Event]) -> FinalText:

@@ -9,6 +9,9 @@ import pytest
 import torch
 from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
 
+from tests.lyra_files import published, write_tiny
+from voxduct.onnx.prepare.lyra import prepare_lyra
+
 END, START = 256, 257
 
 
@@ -88,3 +91,15 @@ def export(whisper: ExportedWhisper) -> None:
 @pytest.fixture(scope="session")
 def exports(tmp_path_factory: pytest.TempPathFactory) -> Exports:
     return Exports(tmp_path_factory.mktemp("exports"))
+
+
+@pytest.fixture(scope="module", params=["tiny", "published"])
+def lyra_files(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of Lyra's files: made up and small, or those that were published."""
+    return published() if request.param == "published" else write_tiny(tmp_path_factory.mktemp("tiny") / "lyra")
+
+
+@pytest.fixture(scope="module")
+def lyra_folder(lyra_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, converted."""
+    return prepare_lyra(lyra_files, tmp_path_factory.mktemp("converted") / "lyra")

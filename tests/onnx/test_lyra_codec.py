@@ -18,25 +18,15 @@ from voxduct.onnx.lyra import LyraCodec, LyraModel
 from voxduct.onnx.prepare.lyra import prepare_lyra
 
 
-@pytest.fixture(scope="module", params=["tiny", "published"])
-def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return published() if request.param == "published" else write_tiny(tmp_path_factory.mktemp("tiny") / "lyra")
+@pytest.fixture(scope="module")
+def model(lyra_folder: Path) -> LyraModel:
+    return LyraModel(lyra_folder)
 
 
 @pytest.fixture(scope="module")
-def folder(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return prepare_lyra(source, tmp_path_factory.mktemp("converted") / "lyra")
-
-
-@pytest.fixture(scope="module")
-def model(folder: Path) -> LyraModel:
-    return LyraModel(folder)
-
-
-@pytest.fixture(scope="module")
-def sound(source: Path) -> np.ndarray:
-    if (source / CLIP).is_file():
-        return np.asarray(soundfile.read(source / CLIP, dtype="float32")[0])
+def sound(lyra_files: Path) -> np.ndarray:
+    if (lyra_files / CLIP).is_file():
+        return np.asarray(soundfile.read(lyra_files / CLIP, dtype="float32")[0])
     return np.random.default_rng(0).normal(0, 0.1, FRAME * 12 + 50).astype(np.float32)
 
 

@@ -23,30 +23,20 @@ from voxduct.onnx.tflite import Op, read_tflite
 TOLERANCE = 1e-4
 
 
-@pytest.fixture(scope="module", params=["tiny", "published"])
-def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return published() if request.param == "published" else write_tiny(tmp_path_factory.mktemp("tiny") / "lyra")
-
-
 @pytest.fixture(scope="module")
-def converted(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return prepare_lyra(source, tmp_path_factory.mktemp("converted") / "lyra")
-
-
-@pytest.fixture(scope="module")
-def frames(source: Path) -> np.ndarray:
+def frames(lyra_files: Path) -> np.ndarray:
     """Shape [frames, 1, 320]: the clip, or noise."""
-    if (source / CLIP).is_file():
-        samples = soundfile.read(source / CLIP, dtype="float32")[0]
+    if (lyra_files / CLIP).is_file():
+        samples = soundfile.read(lyra_files / CLIP, dtype="float32")[0]
     else:
         samples = np.random.default_rng(1).normal(0, 0.1, FRAME * 8).astype(np.float32)
     return np.asarray(samples[: len(samples) // FRAME * FRAME]).reshape(-1, 1, FRAME)
 
 
 @pytest.fixture(scope="module")
-def features(source: Path, frames: np.ndarray) -> np.ndarray:
+def features(lyra_files: Path, frames: np.ndarray) -> np.ndarray:
     """Shape [frames, 1, 1, 64], by the reference."""
-    reference = Reference(read_tflite(source / NAMES[0]), "serving_default")
+    reference = Reference(read_tflite(lyra_files / NAMES[0]), "serving_default")
     return np.stack([reference.run(input_audio=frame)["output_0"] for frame in frames])
 
 
@@ -57,10 +47,12 @@ def assert_same_states(reference: Reference, states: dict[str, np.ndarray]) -> N
         assert np.abs(found - array.reshape(found.shape)).max() < TOLERANCE * max(1.0, np.abs(array).max()), variable
 
 
-def test_encoder_graph_follows_the_reference_state_by_state(source: Path, converted: Path, frames: np.ndarray) -> None:
-    reference = Reference(read_tflite(source / NAMES[0]), "serving_default")
+def test_encoder_graph_follows_the_reference_state_by_state(
+    lyra_files: Path, lyra_folder: Path, frames: np.ndarray
+) -> None:
+    reference = Reference(read_tflite(lyra_files / NAMES[0]), "serving_default")
     audio, made = Buffer(np.zeros((1, FRAME), np.float32)), Buffer(np.zeros((1, 1, FEATURES), np.float32))
-    bound = StreamGraph(converted / "onnx/encoder.onnx", ("audio",), "features", None).bind({"audio": audio}, made)
+    bound = StreamGraph(lyra_folder / "onnx/encoder.onnx", ("audio",), "features", None).bind({"audio": audio}, made)
     for frame in frames:
         expected = reference.run(input_audio=frame)["output_0"]
         audio.write(frame)
@@ -70,11 +62,13 @@ def test_encoder_graph_follows_the_reference_state_by_state(source: Path, conver
 
 
 def test_decoder_graph_follows_the_reference_state_by_state(
-    source: Path, converted: Path, features: np.ndarray
+    lyra_files: Path, lyra_folder: Path, features: np.ndarray
 ) -> None:
-    reference = Reference(read_tflite(source / NAMES[2]), "serving_default")
+    reference = Reference(read_tflite(lyra_files / NAMES[2]), "serving_default")
     given, audio = Buffer(np.zeros((1, 1, FEATURES), np.float32)), Buffer(np.zeros((1, FRAME), np.float32))
-    bound = StreamGraph(converted / "onnx/decoder.onnx", ("features",), "audio", None).bind({"features": given}, audio)
+    bound = StreamGraph(lyra_folder / "onnx/decoder.onnx", ("features",), "audio", None).bind(
+        {"features": given}, audio
+    )
     for frame in features:
         expected = reference.run(input_audio=frame)["output_0"]
         given.write(frame)
@@ -84,14 +78,16 @@ def test_decoder_graph_follows_the_reference_state_by_state(
 
 
 @pytest.mark.parametrize("count", [1, 16, 30, 46])
-def test_quantizer_graphs_follow_the_reference(source: Path, converted: Path, features: np.ndarray, count: int) -> None:
-    model = read_tflite(source / NAMES[1])
+def test_quantizer_graphs_follow_the_reference(
+    lyra_files: Path, lyra_folder: Path, features: np.ndarray, count: int
+) -> None:
+    model = read_tflite(lyra_files / NAMES[1])
     encode, decode = Reference(model, "encode"), Reference(model, "decode")
     given, number = Buffer(np.zeros((1, 1, FEATURES), np.float32)), Buffer(np.array([count], np.int64))
     codes, back = Buffer(np.zeros((count, 1), np.int64)), Buffer(np.zeros((1, 1, FEATURES), np.float32))
-    graph = StreamGraph(converted / "onnx/quantizer_encode.onnx", ("features", "num_quantizers"), "codes", None)
+    graph = StreamGraph(lyra_folder / "onnx/quantizer_encode.onnx", ("features", "num_quantizers"), "codes", None)
     quantizer = graph.bind({"features": given, "num_quantizers": number}, codes)
-    graph = StreamGraph(converted / "onnx/quantizer_decode.onnx", ("codes",), "features", None)
+    graph = StreamGraph(lyra_folder / "onnx/quantizer_decode.onnx", ("codes",), "features", None)
     dequantizer = graph.bind({"codes": codes}, back)
     for frame in features[:40]:
         found = encode.run(input_frames=frame, num_quantizers=np.array(count, np.int32))["output_0"].reshape(-1)
@@ -100,16 +96,16 @@ def test_quantizer_graphs_follow_the_reference(source: Path, converted: Path, fe
         dequantizer.run()
         assert codes.read()[:, 0].tolist() == found[:count].tolist()
         indices = np.where(np.arange(QUANTIZERS) < count, found, -1).astype(np.int32).reshape(-1, 1, 1)
-        if count == QUANTIZERS or (source / CLIP).is_file():  # the tiny one knows no unused codes
+        if count == QUANTIZERS or (lyra_files / CLIP).is_file():  # the tiny one knows no unused codes
             expected = decode.run(encoding_indices=indices)["output_0"]
             assert np.abs(back.read() - expected).max() < TOLERANCE * max(1.0, np.abs(expected).max())
 
 
-def test_prepared_folder_says_what_it_holds(converted: Path) -> None:
-    config = json.loads((converted / "config.json").read_text())
+def test_prepared_folder_says_what_it_holds(lyra_folder: Path) -> None:
+    config = json.loads((lyra_folder / "config.json").read_text())
     assert config["model_type"] == "lyra-soundstream"
     assert (config["num_codebooks"], config["cardinality"], config["frame_size"]) == (46, 16, 320)
-    assert (converted / "LICENSE").is_file()
+    assert (lyra_folder / "LICENSE").is_file()
 
 
 def test_prepare_again_changes_nothing_until_a_file_changes(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ pass whose result is dropped has taken nothing from the next one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -79,7 +79,7 @@ class Listener:
         frames = max(frames, 1)
         if frames <= listening.frames and listening.encoding is not None:
             encoding = self._model.join([listening.encoding], first - listening.first)
-            return Listening(listening.anchor, listening.frames, listening.loudest, listening.memory, encoding, first)
+            return replace(listening, encoding=encoding, first=first)
         features, loudest = self._features(listening, samples, start, frames)
         heard, memory = self._model.encode_next(features, listening.memory)
         before = [] if listening.encoding is None else [listening.encoding]

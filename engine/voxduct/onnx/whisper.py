@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from voxduct.asr.gate import GateOptions
+from voxduct.asr.listening import MEL_FRAMES
 from voxduct.asr.options import AsrOptions, DecodingOptions, StreamingPolicy
 from voxduct.asr.recogniser import Recogniser
 from voxduct.asr.tokenizer import Tokenizer
@@ -24,7 +25,7 @@ from voxduct.onnx.whisper_encoding import Encoding, checked, join
 from voxduct.onnx.whisper_exported import ExportedDecoder
 from voxduct.onnx.whisper_files import find_graphs, is_multilingual, read_decoding, read_json
 from voxduct.onnx.whisper_in_place import LENGTHS, InPlaceDecoder
-from voxduct.onnx.whisper_streaming import MEL_FRAMES, StreamingEncoder
+from voxduct.onnx.whisper_streaming import StreamingEncoder
 
 MAX_POSITIONS = 448  # of the decoder
 FULL_FRAMES = 3_000  # log-mel frames of 30 s

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import onnxruntime as ort
 
+from voxduct.asr.listening import MEL_FRAMES
 from voxduct.models import Floats
 from voxduct.onnx.graph import Graph, as_value
 from voxduct.onnx.whisper_encoding import FRAMES, Encoding, checked
 
-MEL_FRAMES = 2  # log-mel frames per encoder frame
 POSITION, CONV, PAST = "position", "conv", "past."  # names of its inputs
 
 
