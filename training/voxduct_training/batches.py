@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
+from itertools import accumulate
 from pathlib import Path
 from queue import Queue
 from threading import Thread
@@ -22,6 +23,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from voxduct_training.augment import augment, mask_features, not_speech, with_pace
+from voxduct_training.figures import Shown, with_figures
 from voxduct_training.mel import HOP, RATE, log_mel
 from voxduct_training.recognizer import Context
 from voxduct_training.shards import Utterance, read_shard
@@ -30,11 +32,13 @@ from voxduct_training.tokenizer import character_ids, text_ids
 Samples = NDArray[np.float32]
 IGNORED = -100
 BATCHES_A_LOOK = 150  # between two looks for new shards
-NEURAL_REPEATS = 4  # a little more than an hour of natural prosody, each time in another voice, among twenty of rules
-NEURAL_VOICES, NEURAL_PACES = (84, 118), (0.72, 1.0)  # resampled by so many per cent; then so much of its own pace
+NATURAL = ("neural", "tinytts")  # neural voices: little of them, so each time in another voice
+NATURAL_REPEATS = 4
+NATURAL_VOICES = (84, 118)  # resampled by so many per cent
+NATURAL_PACES = {"neural": (0.72, 1.0), "tinytts": (0.85, 1.2)}  # then so much of its own pace
 OTHER_VOICES = (91, 112)
 LONGEST_SHIFT = 900  # frames
-CHUNK_FRAMES, LEFT_FRAMES = (10, 100), (60, 400)  # 0.2 to 2 s, 1.2 to 8 s
+CHUNK_FRAMES, LEFT_FRAMES = (15, 70), (100, 400)  # 0.3 to 1.4 s, 2 to 8 s
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,8 @@ class Example:
     """One utterance ready for a batch."""
 
     samples: Samples
-    text: str
+    text: str  # what the decoder writes
+    spelt: str  # what the CTC head spells
     span: tuple[float, float] | None
     words: tuple[tuple[float, float], ...] = ()
     """Seconds between which each word lies, as narrowly as the synthesiser told; empty when it told nothing."""
@@ -116,7 +121,7 @@ class Shards:
             if path not in self._seen:
                 self._seen.add(path)
                 audio, rows = read_shard(path)
-                repeats = NEURAL_REPEATS if path.name.startswith("neural") else 1
+                repeats = NATURAL_REPEATS if path.name.startswith(NATURAL) else 1
                 self.entries.extend((audio, row) for row in rows * repeats)
         return len(self._seen)
 
@@ -138,28 +143,36 @@ class Examples:
         rng = self._rng
         speech, row = self._shards.speech(index)
         if rng.random() < lesson.empty:
-            return Example(not_speech(len(speech), rng), "", None)
-        text, cut_off = row.text, False
+            return Example(not_speech(len(speech), rng), "", "", None)
+        shown, spelt, cut_off = with_figures(row.shown or row.text), row.text.split(), False
         told = dict(row.cuts)
         if row.cuts and not row.guessed and rng.random() < lesson.cut:
             count, end = row.cuts[int(rng.integers(len(row.cuts)))]
-            if count > 0 and end > 3200:
-                text, cut_off = " ".join(text.split()[:count]), True
+            begun = first_words(shown, count)
+            if begun and end > 3200:
+                shown, spelt, cut_off = begun, spelt[:count], True
                 speech = speech[: end + int(rng.integers(0, 400))]
-        if row.voice == "neural":
-            speech = _other_speaker(speech, rng)
-        elif rng.random() < 0.5:
-            warp = int(rng.integers(*OTHER_VOICES))
-            speech = resample_poly(speech, 100, warp).astype(np.float32) if warp != 100 else speech
-            told = {count: end * 100 // warp for count, end in told.items()}
+        speech, stretch = self._revoiced(speech, row.voice)
+        told = {count: int(end * stretch) for count, end in told.items()}
         before = int(RATE * rng.uniform(0.02, lesson.silence))
         after = int(RATE * (rng.uniform(0, 0.06) if cut_off else rng.uniform(0.02, lesson.silence)))
         span = (before / RATE, (before + len(speech)) / RATE) if rng.random() < lesson.timed else None
         padded = np.concatenate([np.zeros(before, np.float32), speech, np.zeros(after, np.float32)])
-        words = word_spans(len(text.split()), told, len(speech), before) if told else ()
+        words = grouped(word_spans(len(spelt), told, len(speech), before), shown) if told else ()
         if row.guessed:
             words = tuple((start - 0.1, end + 0.1) for start, end in words)
-        return Example(augment(padded, lesson.strength, rng), text, span, words)
+        text = " ".join(word.text for word in shown)
+        return Example(augment(padded, lesson.strength, rng), text, " ".join(spelt), span, words)
+
+    def _revoiced(self, speech: Samples, voice: str) -> tuple[Samples, float]:
+        """Often by another vocal tract; and how much longer that takes."""
+        rng, length = self._rng, max(len(speech), 1)
+        if voice in NATURAL:
+            speech = _other_speaker(speech, NATURAL_PACES[voice], rng)
+        elif rng.random() < 0.5:
+            warp = int(rng.integers(*OTHER_VOICES))
+            speech = resample_poly(speech, 100, warp).astype(np.float32) if warp != 100 else speech
+        return speech, len(speech) / length
 
     def context(self, frames: int, chunked: float) -> Context | None:
         """How the encoder is to hear a batch of so many frames."""
@@ -177,11 +190,26 @@ class Examples:
         return found
 
 
-def _other_speaker(speech: Samples, rng: np.random.Generator) -> Samples:
-    """The same clip by a longer or shorter vocal tract, and slower: the neural voice hurries."""
-    percent = int(rng.integers(*NEURAL_VOICES))
+def first_words(shown: list[Shown], count: int) -> list[Shown]:
+    """What stands for the first so many spoken words, unless that ends within a number; no mark after the last."""
+    ends = list(accumulate(word.words for word in shown))
+    if count not in ends:
+        return []
+    kept = shown[: ends.index(count) + 1]
+    return [*kept[:-1], replace(kept[-1], text=kept[-1].text.rstrip(",.?"))]
+
+
+def grouped(spans: tuple[tuple[float, float], ...], shown: list[Shown]) -> tuple[tuple[float, float], ...]:
+    """The spans of shown words from those of the spoken words that they stand for."""
+    ends = list(accumulate(word.words for word in shown))
+    return tuple((spans[end - word.words][0], spans[end - 1][1]) for word, end in zip(shown, ends, strict=True))
+
+
+def _other_speaker(speech: Samples, paces: tuple[float, float], rng: np.random.Generator) -> Samples:
+    """The same clip by a longer or shorter vocal tract, at a pace within `paces` of its own."""
+    percent = int(rng.integers(*NATURAL_VOICES))
     warped = resample_poly(speech, 100, percent).astype(np.float32)
-    return with_pace(warped, rng.uniform(*NEURAL_PACES) * 100 / percent)
+    return with_pace(warped, rng.uniform(*paces) * 100 / percent)
 
 
 def prompt_and_target(tokenizer: Tokenizer, example: Example) -> list[int]:
@@ -238,7 +266,7 @@ def collate(examples: list[Example], maker: Examples, tokenizer: Tokenizer, less
         windows[row, : len(sequence) - 1] = torch.tensor(word_windows(tokenizer, example, sequence[1:]))
         if example.span is None:
             targets[row, 0] = IGNORED  # the caller chooses the mode; only the timed mode predicts its start
-    characters = [character_ids(e.text) for e in examples]
+    characters = [character_ids(e.spelt) for e in examples]
     joined = torch.tensor([c for line in characters for c in line], dtype=torch.long)
     lengths = torch.tensor([len(line) for line in characters])
     seconds = len(examples) * count / RATE

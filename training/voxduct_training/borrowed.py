@@ -21,7 +21,7 @@ from voxduct_training.codec_dsp import FRAME
 from voxduct_training.corpus import DATA
 from voxduct_training.shards import ShardWriter, Utterance, read_shard
 from voxduct_training.synthesiser import RATE
-from voxduct_training.texts import sentences, split_of, written_form
+from voxduct_training.texts import sentences, shown_form, split_of, written_form
 from voxduct_training.voice_generate import Stateful
 
 FASTEST_NEURAL = 34.0  # characters a second
@@ -31,9 +31,9 @@ SEVERAL_READINGS = re.compile(r"[0-9]|\b[A-Z]{2,}|\b[A-Z]\.|\b[DMS][rst]s?\.")
 def write_neural(out: Path, data: Path) -> None:
     """One shard of the neural voice; `batches` slows it down."""
     writer = ShardWriter(out, "neural-000")
-    for _, written, samples in neural_clips(data):
+    for _, text, samples in neural_clips(data):
         scaled = samples * (0.6 / np.abs(samples).max())
-        writer.add((scaled * 32767).astype(np.int16), written, "neural", [])
+        writer.add((scaled * 32767).astype(np.int16), written_form(text), "neural", [], shown=shown_form(text))
     writer.close()
     print(f"neural: {writer.samples / RATE / 3600:.2f} h", flush=True)
 
@@ -52,7 +52,7 @@ def neural_clips(data: Path) -> Iterator[tuple[Path, str, NDArray[np.float32]]]:
         loud = np.flatnonzero(np.abs(samples) > 0.02 * np.abs(samples).max())
         seconds = (loud[-1] - loud[0]) / RATE
         if seconds >= 0.4 and 6 < len(written) / seconds < FASTEST_NEURAL:
-            yield path, written, samples
+            yield path, text, samples
 
 
 def guess_cuts(written: str, phone_ends: list[int]) -> list[tuple[int, int]]:
@@ -80,7 +80,9 @@ def write_flite(out: Path, data: Path, source: Path) -> None:
         start = max(0, first - 800)
         samples = audio[line["at"] + start : line["at"] + min(line["samples"], ends[-1] + 800)]
         cuts = [[n, at - start] for n, at in guess_cuts(written, ends)]
-        writer.add(np.asarray(samples), written, f"flite-{line['speaker']}", cuts, guessed=True)
+        writer.add(
+            np.asarray(samples), written, f"flite-{line['speaker']}", cuts, guessed=True, shown=shown_form(line["text"])
+        )
     writer.close()
     print(f"borrowed: {writer.samples / RATE / 3600:.2f} h", flush=True)
 
@@ -119,7 +121,14 @@ def write_vocoded(out: Path, data: Path, codes: Path, codec: Path, hours: float)
             written = written_form(one.text)
             cuts = [[n, at] for n, at in guess_cuts(written, ends[1:-1] or ends)]
             scaled = samples * (0.6 / max(float(np.abs(samples).max()), 1e-3))
-            writer.add((scaled * 32767).astype(np.int16), written, f"codec-{one.speaker}", cuts, guessed=True)
+            writer.add(
+                (scaled * 32767).astype(np.int16),
+                written,
+                f"codec-{one.speaker}",
+                cuts,
+                guessed=True,
+                shown=shown_form(one.text),
+            )
     writer.close()
     print(f"vocoded: {writer.samples / RATE / 3600:.2f} h", flush=True)
 

@@ -12,6 +12,7 @@ import random
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -24,8 +25,7 @@ from voxduct_training.texts import Sentence, sentences, shortened, split_of
 
 DATA = Path(os.environ.get("VOXDUCT_DATA", Path(__file__).parents[3] / "shared" / "data"))
 LESSONS = ((0, 0.5, 4), (1, 0.8, 4), (2, 1.0, 8), (3, 1.5, 8))  # shard, hours, longest in words
-MIXTURE = (0.60, 0.38, 0.02)  # espeak-ng, flite, festival; the voice's own flite corpus brings more flite
-WITHOUT_FESTIVAL = (0.61, 0.39, 0.0)
+MIXTURE = (0.42, 0.33, 0.03, 0.22)  # espeak-ng, flite, festival, Pico; the voice's own flite corpus brings more flite
 LATER_HOURS, FASTEST_CLIP = 2.0, 26.0  # hours a shard; characters a second
 FULL_LESSONS = 6.0  # hours from which on the lessons are worth their full length
 
@@ -53,7 +53,8 @@ def speak(job: Job) -> tuple[Job, NDArray[np.int16], list[list[int]]] | None:
 def jobs(data: Path, seed: int, hours: float, done: frozenset[int] = frozenset()) -> Iterator[tuple[int, Job]]:
     """An endless stream of (shard, job) without the shards that are `done`; short lessons where `hours` are few."""
     rng = random.Random(seed)
-    mixture = MIXTURE if shutil.which("text2wave") else WITHOUT_FESTIVAL
+    installed = (True, True, shutil.which("text2wave") is not None, find_spec("ttspico") is not None)
+    mixture = tuple(share * there for share, there in zip(MIXTURE, installed, strict=True))
     pool = [s for s in sentences(data / "text", made=25_000) if split_of(s.written) == "train"]
     stream = _forever(pool)
     for shard in range(1_000_000):
@@ -80,7 +81,7 @@ def _shard_jobs(
     longest: int,
     stream: Iterator[Sentence],
     rng: random.Random,
-    mixture: tuple[float, float, float],
+    mixture: tuple[float, ...],
 ) -> Iterator[tuple[int, Job]]:
     """More jobs than a shard needs; the writer moves on when the shard is full."""
     for _ in range(int(hours * 3600 / (0.22 * longest)) if longest < 16 else int(hours * 3600 / 2.35)):
@@ -109,7 +110,7 @@ def write_synthetic(out: Path, data: Path, hours: float, processes: int, seed: i
                 writer, current = ShardWriter(out, f"train-{shard:03d}"), shard
             if spoken is not None and writer is not None:
                 job, samples, cuts = spoken
-                writer.add(samples, job.sentence.written, str(job.voice), cuts)
+                writer.add(samples, job.sentence.written, str(job.voice), cuts, shown=job.sentence.shown)
                 total += len(samples)
 
 

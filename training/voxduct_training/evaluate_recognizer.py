@@ -22,7 +22,9 @@ from voxduct.asr.decoding import Request, greedy
 from voxduct.asr.rules import text_rules
 from voxduct.onnx.runtime import OrtOptions
 from voxduct.onnx.whisper import OnnxWhisper, load_recogniser
+from voxduct.tts.normalise import PAUSES, spoken_words
 from voxduct_training.export_recognizer import load_recognizer
+from voxduct_training.figures import with_figures
 from voxduct_training.heldout import Row, read_rows, synthesise
 from voxduct_training.mel import HOP, RATE, log_mel
 from voxduct_training.recognizer import Recognizer
@@ -94,6 +96,13 @@ def onnx_backend(folder: Path, precision: str) -> Backend:
     return recognise
 
 
+def compared(text: str) -> str:
+    """A text as its spoken words, however it was written: 504, five hundred four or five hundred and four."""
+    figures = " ".join(word.text for word in with_figures(text))
+    words = spoken_words(figures, lambda word: True)
+    return " ".join(word for word in words if word not in PAUSES).lower()
+
+
 def ctc_text(best: NDArray[np.int64]) -> str:
     """Collapse repeats, drop blanks."""
     kept = [int(c) for i, c in enumerate(best) if c and (i == 0 or c != best[i - 1])]
@@ -151,7 +160,7 @@ def recognise_all(
         said, decoded, spelt = [h[0].text for h in chosen], [h[1] for h in chosen], [h[2] for h in chosen]
         table[condition] = {
             "utterances": len(chosen),
-            "decoder_wer": round(jiwer.wer(said, decoded), 4),
+            "decoder_wer": round(jiwer.wer([*map(compared, said)], [*map(compared, decoded)]), 4),
             "ctc_wer": round(jiwer.wer(said, spelt), 4),
             "ctc_cer": round(jiwer.cer(said, spelt), 4),
         }

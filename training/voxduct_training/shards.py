@@ -20,6 +20,7 @@ class Utterance:
     voice: str
     cuts: list[list[int]]
     guessed: bool = False  # the cuts are good enough to show where a word is, not to cut there
+    shown: str = ""  # the same words as a reader expects them; a recogniser without capitals learns `text`
 
 
 class ShardWriter:
@@ -40,9 +41,10 @@ class ShardWriter:
         cuts: list[list[int]],
         *,
         guessed: bool = False,
+        shown: str = "",
     ) -> None:
         """Append one utterance."""
-        row = Utterance(self.samples, len(samples), text, voice, cuts, guessed)
+        row = Utterance(self.samples, len(samples), text, voice, cuts, guessed, shown)
         self._audio.write(samples.tobytes())
         self._lines.write(json.dumps(asdict(row)) + "\n")
         self.samples += len(samples)

@@ -1,4 +1,4 @@
-"""Spoken sentences in a described voice: espeak-ng, flite or festival, then a formant warp by resampling.
+"""Spoken sentences in a described voice: espeak-ng, flite, Pico or festival, then a formant warp by resampling.
 
 A `Voice` is a point on a grid of settings.  Some cells of the grid, some espeak-ng variants and one
 accent are kept for the test alone, so that a test utterance differs from training in text *and* in voice.
@@ -11,7 +11,9 @@ import subprocess
 import tempfile
 import zlib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -29,6 +31,7 @@ HELD_OUT_VARIANTS = ("+f3", "+m4")
 HELD_OUT_ACCENTS = ("en-us-nyc",)
 FLITE = ("slt", "slt", "slt", "rms", "rms", "rms", "awb", "awb", "kal16")
 FESTIVAL = ("cmu_us_slt_arctic_hts",)
+PICO = ("en-US", "en-GB")
 ESPEAK_PITCH, ESPEAK_RATE = (30, 40, 50, 60, 70), (145, 160, 175, 190)
 FLITE_PITCH = {
     "slt": (150, 165, 180, 200, 220),
@@ -37,14 +40,16 @@ FLITE_PITCH = {
     "kal16": (95, 110, 130),
 }
 FLITE_STRETCH = (85, 92, 100, 108, 118)
-MIXTURE = (0.49, 0.49, 0.02)  # espeak-ng, flite, festival
+PICO_PITCH, PICO_PACE = (80, 90, 100, 110, 120), (80, 90, 100, 110, 125)  # per cent of its own
+MIXTURE = (0.49, 0.49, 0.02)  # espeak-ng, flite, festival; Pico, when it is drawn, comes fourth
+ENGINES = ("espeak", "flite", "festival", "pico")
 ESPEAK_NAMES = {"en-gb": "en"}  # the library knows British English by this name alone
 WARP = (95, 100, 100, 106)
 
 
 @dataclass(frozen=True)
 class Voice:
-    """One setting of one synthesiser. `pace` is words a minute (espeak-ng) or a stretch in per cent."""
+    """One setting of one synthesiser. `pace` is words a minute (espeak-ng), a pace (Pico) or a stretch in per cent."""
 
     engine: str
     name: str
@@ -86,9 +91,9 @@ _Spoken = tuple[Samples, int, _Known, _Known]
 """Samples, their rate, and as in `Speech`, in seconds: the cuts and the starts."""
 
 
-def draw_voice(rng: random.Random, *, held_out: bool, weights: tuple[float, float, float] = MIXTURE) -> Voice:
+def draw_voice(rng: random.Random, *, held_out: bool, weights: tuple[float, ...] = MIXTURE) -> Voice:
     """A random voice from the training part of the grid, or from the test's."""
-    engine = rng.choices(("espeak", "flite", "festival"), weights)[0]
+    engine = rng.choices(ENGINES[: len(weights)], weights)[0]
     while True:
         voice = _draw(engine, rng)
         if voice.held_out == held_out:
@@ -103,6 +108,8 @@ def _draw(engine: str, rng: random.Random) -> Voice:
     if engine == "flite":
         name = rng.choice(FLITE)
         return Voice(engine, name, rng.choice(FLITE_PITCH[name]), rng.choice(FLITE_STRETCH), warp)
+    if engine == "pico":
+        return Voice(engine, rng.choice(PICO), rng.choice(PICO_PITCH), rng.choice(PICO_PACE), warp)
     return Voice(engine, rng.choice(FESTIVAL), 0, rng.choice(FLITE_STRETCH), warp)
 
 
@@ -153,4 +160,17 @@ def _speak_festival(text: str, voice: Voice) -> _Spoken:
     return samples, int(rate), [], []
 
 
-_SPEAKERS = {"espeak": _speak_espeak, "flite": _speak_flite, "festival": _speak_festival}
+def _speak_pico(text: str, voice: Voice) -> _Spoken:
+    setting = f'<pitch level="{voice.pitch}"><speed level="{voice.pace}">{text}</speed></pitch>'
+    samples = np.frombuffer(_pico(voice.name).speak(setting), "<i2").astype(np.float32) / 32768
+    return samples, RATE, [], []
+
+
+@cache
+def _pico(name: str) -> Any:
+    from ttspico import TtsEngine
+
+    return TtsEngine(name)
+
+
+_SPEAKERS = {"espeak": _speak_espeak, "flite": _speak_flite, "festival": _speak_festival, "pico": _speak_pico}

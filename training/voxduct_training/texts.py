@@ -1,7 +1,8 @@
 """The sentences the recogniser learns from: transcripts cut into clauses, plus sentences we make up ourselves.
 
-Everything is lower case, spelt out and free of punctuation but the apostrophe, because that is
-what the recogniser writes.  Commas survive in `Sentence.spoken`, where they give the synthesiser its pauses.
+A sentence has three forms, word for word the same: `written` is what the CTC head spells (lower case, apostrophes and
+nothing else), `spoken` keeps the marks that give the synthesiser its pauses and tones, `shown` is what a reader expects
+of the decoder: capitals and punctuation too.
 """
 
 from __future__ import annotations
@@ -17,17 +18,27 @@ from voxduct_training.phrases import made_up
 
 TITLES = {"mr.": "mister", "mrs.": "missis", "dr.": "doctor", "st.": "saint", "messrs.": "messieurs"}
 CLAUSE_END = re.compile(r"(?<=[,;:.?!])\s+|\s+--?\s+")
-SPEAKABLE = re.compile(r"[a-z' ,]+")
+SPEAKABLE = re.compile(r"[a-z' ,.?]+")
+MARK = re.compile(r"\s*[,.?!;:][\s,.?!;:]*")
+ASKING = re.compile(
+    r"(what|what's|how|where|who|why|is|are|can|could|would|will|did|do|has|have|hello .* can) (?!a note)"
+)
+NAMES = frozenset(
+    "monday tuesday wednesday thursday friday saturday sunday january february march april june july august september "
+    "october november december alice john mary peter anna david sarah michael emma james london paris boston chicago "
+    "berlin tokyo sydney toronto dublin rome madrid seattle denver oxford i".split()
+)
 LONGEST_CLAUSE = 16
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """One utterance: what is spoken (with commas), what is written, and where it came from."""
+    """One utterance: what is spoken (with its pauses), what is written, where it came from, and how it is shown."""
 
     spoken: str
     written: str
     source: str
+    shown: str
 
     @property
     def words(self) -> list[str]:
@@ -58,7 +69,9 @@ def clauses(line: str) -> Iterator[str]:
     if re.search(r"[0-9]|\b[A-Z]{2,}\b|\b[A-HJ-NP-Z]\.|\b[B-HJ-Z]\b|&", line):
         return  # digits, initials and capitals have more than one reading
     for short, long in TITLES.items():
-        line = re.sub(rf"\b{re.escape(short)}", long, line, flags=re.IGNORECASE)
+        line = re.sub(rf"\b{re.escape(short)}", long.capitalize(), line, flags=re.IGNORECASE)
+    for short, long in (("Mr", "Mister"), ("Mrs", "Missis"), ("Dr", "Doctor")):
+        line = re.sub(rf"\b{short}\b(?!\.)", long, line)
     line = re.sub(r"[\"()\[\]_]|(?<![a-zA-Z])'|'(?![a-zA-Z])", "", line.replace("-", " - "))
     line = line.replace(" - ", " ")
     current = ""
@@ -72,15 +85,43 @@ def clauses(line: str) -> Iterator[str]:
         yield current
 
 
+def marked(clause: str) -> str:
+    """A clause with commas, full stops and question marks alone; it ends with the mark that it ended with, if any."""
+
+    def strongest(match: re.Match[str]) -> str:
+        marks = match[0]
+        return "? " if "?" in marks else ". " if re.search(r"[.!]", marks) else ", "
+
+    return " ".join(MARK.sub(strongest, clause).split())
+
+
+def shown_form(clause: str) -> str:
+    """How a reader expects a clause: from a capital to a full stop, unless it goes on or asks."""
+    text = marked(clause).lstrip(",.? ")
+    if not text:
+        return ""
+    if text[-1].isalpha() or text[-1] == "'":
+        text += "."
+    return text[0].upper() + text[1:]
+
+
 def sentence_from(clause: str, source: str) -> Sentence | None:
     """A clause as a sentence, or None where it cannot be written in the recogniser's alphabet."""
-    spoken = re.sub(r"[;:]", ",", clause.lower())
-    spoken = re.sub(r"[.?!]+", "", spoken).strip(" ,")
-    spoken = re.sub(r"\s*,[\s,]*", ", ", spoken)
+    shown = shown_form(clause)
+    spoken = shown.lower()
     if not SPEAKABLE.fullmatch(spoken):
         return None
     written = written_form(spoken)
-    return Sentence(spoken, written, source) if 1 <= len(written.split()) <= LONGEST_CLAUSE else None
+    if not 1 <= len(written.split()) <= LONGEST_CLAUSE or written_form(shown).split() != written.split():
+        return None
+    return Sentence(spoken, written, source, shown) if len(shown.split()) == len(written.split()) else None
+
+
+def made_sentence(text: str) -> Sentence | None:
+    """A sentence of our grammar, which writes small letters: with its names' capitals, and asking if it asks."""
+    words = [word.capitalize() if word.strip(",").partition("'")[0] in NAMES else word for word in text.split()]
+    named = re.sub(r"\b(New York|new york)\b", "New York", " ".join(words))
+    return sentence_from(named + ("?" if ASKING.match(text) else "."), "made")
 
 
 def read_transcripts(folder: Path) -> list[Sentence]:
@@ -100,7 +141,7 @@ def sentences(folder: Path, made: int, seed: int = 0) -> list[Sentence]:
     rng = random.Random(seed)
     found = {sentence.written: sentence for sentence in read_transcripts(folder)}
     for _ in range(made):
-        sentence = sentence_from(made_up(rng), "made")
+        sentence = made_sentence(made_up(rng))
         if sentence is not None:
             found.setdefault(sentence.written, sentence)
     pool = [found[key] for key in sorted(found)]
@@ -110,9 +151,9 @@ def sentences(folder: Path, made: int, seed: int = 0) -> list[Sentence]:
 
 def shortened(sentence: Sentence, words: int, rng: random.Random) -> Sentence:
     """A run of at most `words` words out of a sentence: material for the first, short lessons."""
-    tokens = sentence.spoken.split()
+    tokens = sentence.shown.split()
     if len(tokens) <= words:
         return sentence
     start = rng.randrange(len(tokens) - words + 1)
-    spoken = " ".join(tokens[start : start + words]).strip(" ,")
-    return Sentence(spoken, written_form(spoken), sentence.source)
+    shown = shown_form(" ".join(tokens[start : start + words]))
+    return Sentence(shown.lower(), written_form(shown), sentence.source, shown)

