@@ -162,6 +162,17 @@ class StreamingWhisperModel(WhisperModel, Protocol):
         """Encodings of consecutive frames as one, without the first `drop` frames."""
 
 
+@runtime_checkable
+class SpellingWhisperModel(WhisperModel, Protocol):
+    """A Whisper whose encoder also spells what it hears, by a CTC head over letters."""
+
+    letters: tuple[str, ...]
+    """The head's classes after the blank, one sign each; empty where this model has no such head."""
+
+    def spelling(self, encoding: object) -> Floats:
+        """Scores of the blank and of each letter, shape [frames, 1 + letters]; only where there are letters."""
+
+
 class Codec(Protocol):
     """A streaming neural codec: frames of `frame_size` samples to `num_codebooks` ids and back."""
 

@@ -7,7 +7,7 @@ and the search is over when no hypothesis that goes on can beat the worst that h
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +50,16 @@ class _Step:
         return _Path((*self.path.tokens, self.token), (*self.path.logprobs, self.logprob), self.path.rows, self.score)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """Who else has a say in which hypothesis wins."""
+
+    by: Callable[[Sequence[Sequence[int]]], Floats | None]
+    """Log-probabilities of the tokens after the forced ones of each hypothesis, shape [hypotheses]; None abstains."""
+    share: float
+    """What part of the score that is, 0 to 1."""
+
+
 class _Finished:
     """The best hypotheses that have ended, best first; at most `beams`."""
 
@@ -70,18 +80,29 @@ class _Finished:
             return False
         return self._normalised(best.score, len(best.tokens)) <= self._kept[-1][0]
 
-    def best(self) -> _Step:
-        """The winner."""
-        return self._kept[0][1]
+    def best(self, end: int, judged: Judged | None = None) -> _Step:
+        """The winner: by log-probability over length, or by its sum and a second opinion where there is one."""
+        steps = [step for _, step in self._kept]
+        opinions = None if judged is None or len(steps) < 2 else judged.by([_said(step, end) for step in steps])
+        if judged is None or opinions is None:
+            return steps[0]
+        share = judged.share
+        scores = [(1 - share) * step.score + share * float(said) for step, said in zip(steps, opinions, strict=True)]
+        return steps[int(np.argmax(scores))]
 
     def _normalised(self, score: float, length: int) -> float:
         return float(np.float32(score) / np.float32(length**self._penalty))
 
 
 def beam_search(
-    model: WhisperModel, encoding: object, request: Request, beams: int, length_penalty: float = 1.0
+    model: WhisperModel,
+    encoding: object,
+    request: Request,
+    beams: int,
+    length_penalty: float = 1.0,
+    judged: Judged | None = None,
 ) -> Decoded:
-    """Decodes one window with `beams` hypotheses, at least two.
+    """Decodes one window with `beams` hypotheses, at least two; of those that end, `judged` helps to choose.
 
     What tells how sure a token is are log-probabilities among all tokens, forbidden ones included.
     """
@@ -94,7 +115,7 @@ def beam_search(
     while True:
         going_on = _sort_out(_best_steps(paths, logits, request, 2 * beams), request.end, limit, finished, beams)
         if not going_on or finished.beats(going_on[0].taken()):
-            return _told(told, finished.best(), request.end)
+            return _told(told, finished.best(request.end, judged), request.end)
         model.select([step.row for step in going_on], state)
         step = model.decode_batch(np.array([[one.token] for one in going_on], np.int64), state)
         paths, logits = _advanced(going_on, step), step.logits[:, -1]
@@ -124,6 +145,10 @@ def _sort_out(steps: Sequence[_Step], end: int, limit: int, finished: _Finished,
         elif rank < beams:
             finished.add(step)
     return going_on[:beams]
+
+
+def _said(step: _Step, end: int) -> tuple[int, ...]:
+    return step.path.tokens if step.token == end else (*step.path.tokens, step.token)
 
 
 def _advanced(steps: Sequence[_Step], fed: BatchStep) -> list[_Path]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from voxduct.asr.beam import beam_search
+from voxduct.asr.beam import Judged, beam_search
 from voxduct.asr.decoding import Decoded, Request, Sampler, compression_ratio, greedy
 from voxduct.asr.options import DecodingOptions
 from voxduct.asr.tokenizer import Tokenizer
@@ -45,6 +45,7 @@ def decode_with_fallback(
     tokenizer: Tokenizer,
     options: DecodingOptions,
     first: Decoded | None = None,
+    judged: Judged | None = None,
 ) -> Attempt:
     """The first attempt that is believable, else the last.
 
@@ -55,19 +56,23 @@ def decode_with_fallback(
         tokenizer: its vocabulary.
         options: temperatures in order, at least one, and the thresholds. The same seed gives the same text.
         first: what greedy decoding said, where that is known already; it stands for the first temperature.
+        judged: who helps a beam search to choose.
     """
     for i, temperature in enumerate(options.temperatures):
         known = first if i == 0 else None
-        attempt = attempted(known or _decoded(model, encoding, request, options, temperature), tokenizer, temperature)
+        decoded = known or _decoded(model, encoding, request, options, temperature, judged)
+        attempt = attempted(decoded, tokenizer, temperature)
         if not attempt.needs_another(options):
             break
     return attempt
 
 
-def search(model: WhisperModel, encoding: object, request: Request, options: DecodingOptions) -> Decoded:
+def search(
+    model: WhisperModel, encoding: object, request: Request, options: DecodingOptions, judged: Judged | None = None
+) -> Decoded:
     """Greedy decoding, or beam search where more than one beam is wanted."""
     if options.beams > 1:
-        return beam_search(model, encoding, request, options.beams, options.length_penalty)
+        return beam_search(model, encoding, request, options.beams, options.length_penalty, judged)
     return greedy(model, encoding, request)
 
 
@@ -78,8 +83,13 @@ def attempted(decoded: Decoded, tokenizer: Tokenizer, temperature: float) -> Att
 
 
 def _decoded(
-    model: WhisperModel, encoding: object, request: Request, options: DecodingOptions, temperature: float
+    model: WhisperModel,
+    encoding: object,
+    request: Request,
+    options: DecodingOptions,
+    temperature: float,
+    judged: Judged | None,
 ) -> Decoded:
     if temperature > 0.0:
         return greedy(model, encoding, request, Sampler(temperature, options.seed))
-    return search(model, encoding, request, options)
+    return search(model, encoding, request, options, judged)

@@ -106,7 +106,14 @@ class _Listener:
         request = Request.of_text(
             recogniser.tokenizer, recogniser.decoding, self._rules, prompt, None, stop_at_loops=False
         )
-        return decode_with_fallback(recogniser.model, encoding, request, recogniser.tokenizer, recogniser.decoding)
+        return decode_with_fallback(
+            recogniser.model,
+            encoding,
+            request,
+            recogniser.tokenizer,
+            recogniser.decoding,
+            judged=recogniser.judged(encoding, request),
+        )
 
     def _segments(self, attempt: Attempt, samples: Samples, language: SpokenLanguage) -> tuple[list[Segment], int]:
         tokenizer, decoded = self._recogniser.tokenizer, attempt.decoded

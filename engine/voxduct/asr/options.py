@@ -36,6 +36,8 @@ class DecodingOptions:
     """Hypotheses that are followed side by side (beam search); 1 is greedy."""
     length_penalty: float = 1.0
     """Hypotheses of a beam search are compared by log-probability over length to this power."""
+    spelling_share: float = 0.1
+    """What part of a hypothesis's score the letters have, of a model that spells besides; used with several beams."""
     max_tokens: int = 440
     """Greatest number of text tokens of one window, whatever its length."""
     max_previous: int = 223

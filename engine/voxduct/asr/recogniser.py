@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from voxduct.asr.alignatt import attended_frames, stable_words
+from voxduct.asr.beam import Judged
 from voxduct.asr.decoding import Decoded, Request
 from voxduct.asr.fallback import search
 from voxduct.asr.gate import CUTS, Bools, Doubt, Evidence, GateOptions, audible_frames, frame_seconds, is_thin, judge
@@ -18,12 +19,13 @@ from voxduct.asr.listening import Listener, Listening
 from voxduct.asr.options import AsrOptions, DecodingOptions, StreamingPolicy
 from voxduct.asr.prompt import build_prompt
 from voxduct.asr.rules import text_rules
+from voxduct.asr.spelling import Speller
 from voxduct.asr.tokenizer import TextWord, Tokenizer
 from voxduct.asr.words import word_spans
 from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.dsp import LogMel
 from voxduct.events import Word
-from voxduct.models import Floats, StreamingWhisperModel, WhisperModel
+from voxduct.models import Floats, SpellingWhisperModel, StreamingWhisperModel, WhisperModel
 from voxduct.silence import Silences
 
 __all__ = ["Doubt", "Heard", "Recogniser", "Window"]
@@ -96,6 +98,8 @@ class Recogniser:
         self.log_mel = LogMel(model.num_mels)
         if isinstance(model, StreamingWhisperModel) and model.streaming and self.options.incremental:
             self.listener = Listener(model, self.log_mel)
+        letters = model.letters if isinstance(model, SpellingWhisperModel) else ()
+        self._speller = Speller(letters) if letters and self.decoding.spelling_share else None
         self.multilingual = tokenizer.multilingual
         self._rules = text_rules(tokenizer, self.decoding)
 
@@ -123,7 +127,8 @@ class Recogniser:
         encoding, listening = self._listen(window)
         language = self.language_of(encoding, window.language)
         decoding = replace(self.decoding, beams=1) if window.frugal else self.decoding
-        decoded = search(self.model, encoding, self._request(window, language.code), decoding)
+        request = self._request(window, language.code)
+        decoded = search(self.model, encoding, request, decoding, self.judged(encoding, request))
         doubt = self._doubt(decoded, window, language.code)
         if doubt is not None and doubt not in CUTS:
             return Heard((), language.code, doubt, language.probability, listening=listening)
@@ -145,6 +150,17 @@ class Recogniser:
         if given is not None or not self.multilingual:
             return SpokenLanguage(given or "en", 1.0)
         return detect_language(self.model, encoding, self.tokenizer, self.options.languages)
+
+    def judged(self, encoding: object, request: Request) -> Judged | None:
+        """Who else chooses among the hypotheses about a window: the model's letters, where it has any."""
+        if self._speller is None or not isinstance(self.model, SpellingWhisperModel):
+            return None
+        opinion = self._speller.opinion(self.model.spelling(encoding))
+
+        def by(hypotheses: Sequence[Sequence[int]]) -> Floats | None:
+            return opinion([self.tokenizer.decode([*request.forced, *tokens]) for tokens in hypotheses])
+
+        return Judged(by, self.decoding.spelling_share)
 
     def _request(self, window: Window, language: str) -> Request:
         prompt = build_prompt(self.tokenizer, self.options, language, room=self.decoding.max_previous)

@@ -31,6 +31,7 @@ MAX_POSITIONS = 448  # of the decoder
 FULL_FRAMES = 3_000  # log-mel frames of 30 s
 PROBE_FRAMES = 200  # an encoder that takes these takes any number
 FRAME_SAMPLES = 320
+SPELLING = "ctc_logits"  # the encoder's output
 
 
 class OnnxWhisper:
@@ -49,6 +50,8 @@ class OnnxWhisper:
         self.streaming = self._streaming is not None
         """Whether it can hear a stream chunk by chunk: see `StreamingWhisperModel`."""
         self.streaming_frames = int(read_json(folder / "config.json").get("max_source_positions") or FULL_FRAMES // 2)
+        self.letters = _letters(folder)
+        """Signs that the encoder spells with besides: see `SpellingWhisperModel`."""
         self._decoder = self._open_decoder(folder, options)
         self.num_mels = _num_mels(folder)
         self.dynamic = self._takes_any_length()
@@ -79,6 +82,18 @@ class OnnxWhisper:
         if self._streaming is None:
             raise InferenceError("this model's encoder hears whole windows only; it has no encoder_streaming.onnx")
         return self._streaming
+
+    def spelling(self, encoding: object) -> Floats:
+        """Scores of the blank and of each of `letters`, shape [frames, classes].
+
+        Raises:
+            InferenceError: the encoder's graph has no such output.
+        """
+        heard = checked(encoding, Encoding)
+        if SPELLING not in heard.outputs:
+            raise InferenceError(f"config.json names ctc_vocabulary, but the encoder has no output {SPELLING}")
+        scores: Floats = heard.outputs[SPELLING].numpy()[0, : heard.frames]
+        return scores.astype(np.float32, copy=False)
 
     def num_frames(self, encoding: object) -> int:
         """Encoder frames in an encoding, padding left out."""
@@ -210,6 +225,14 @@ def _num_mels(folder: Path) -> int:
     if not isinstance(found, int):
         raise ModelError(f"{folder / 'config.json'} does not say num_mel_bins; the model's folder is incomplete")
     return found
+
+
+def _letters(folder: Path) -> tuple[str, ...]:
+    """Of `ctc_vocabulary` in config.json, whose first entry is the blank; none where the model says nothing."""
+    told = read_json(folder / "config.json").get("ctc_vocabulary") or ()
+    if not all(isinstance(letter, str) and len(letter) == 1 for letter in told[1:]):
+        raise ModelError(f"{folder / 'config.json'}: ctc_vocabulary must hold a blank and single signs")
+    return tuple(told[1:])
 
 
 def _alignment_heads(folder: Path) -> Sequence[tuple[int, int]]:
