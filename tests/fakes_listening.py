@@ -36,7 +36,7 @@ class FakeStreamingWhisper(FakeWhisper):
         self.chunks: list[tuple[int, int]] = []
         """First frame and number of frames of every chunk, since its stream began."""
 
-    def encode_next(self, log_mel: Floats, memory: object | None) -> tuple[object, object]:
+    def encode_next(self, log_mel: Floats, memory: object | None, keep: int | None = None) -> tuple[object, object]:
         before = memory if isinstance(memory, _Memory) else _Memory(0, -np.inf)
         own = log_mel[:, 1:-1]
         frames = own.shape[1] // 2
@@ -44,11 +44,12 @@ class FakeStreamingWhisper(FakeWhisper):
         loudest = np.maximum.accumulate(np.maximum(own.max(axis=0), before.loudest))
         loud = own.max(axis=0) > np.maximum(loudest - 0.5, QUIET)
         peaks = np.where(loud, own.argmax(axis=0), -1)[::2]
-        return self._listened(peaks), _Memory(before.frames + frames, float(loudest[-1]))
+        keep = frames if keep is None else keep
+        return self._listened(peaks), _Memory(before.frames + keep, float(loudest[2 * keep - 1]))
 
-    def join(self, encodings: Sequence[object], drop: int) -> object:
+    def join(self, encodings: Sequence[object], drop: int, take: int | None = None) -> object:
         peaks = [encoding.peaks for encoding in encodings if isinstance(encoding, _Listened)]
-        return self._listened(np.concatenate(peaks)[drop:])
+        return self._listened(np.concatenate(peaks)[drop:][:take])
 
     def _listened(self, peaks: np.ndarray) -> _Listened:
         return _Listened(self._runs(peaks), len(peaks), peaks)

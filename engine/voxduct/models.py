@@ -146,20 +146,22 @@ class StreamingWhisperModel(WhisperModel, Protocol):
     streaming_frames: int
     """Encoder frames after which a stream must begin anew."""
 
-    def encode_next(self, log_mel: Floats, memory: object | None) -> tuple[object, object]:
+    def encode_next(self, log_mel: Floats, memory: object | None, keep: int | None = None) -> tuple[object, object]:
         """The stream's next frames.
 
         Args:
             log_mel: shape [num_mels, 2 * frames + 2]: the frames' own, and one more on each side; zeros where the
                 stream has not begun or has ended.
             memory: what the call before returned; None at the start. It is not changed.
+            keep: after how many of these frames the memory is taken, at least one; None: after all. The others have
+                been heard in passing, and are to be given again.
 
         Returns:
-            The encoding of these frames, and the memory after them.
+            The encoding of these frames, and the memory.
         """
 
-    def join(self, encodings: Sequence[object], drop: int) -> object:
-        """Encodings of consecutive frames as one, without the first `drop` frames."""
+    def join(self, encodings: Sequence[object], drop: int, take: int | None = None) -> object:
+        """Encodings of consecutive frames as one, without the first `drop` frames; then so many, or all."""
 
 
 @runtime_checkable

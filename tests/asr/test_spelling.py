@@ -106,7 +106,7 @@ def test_beam_search_second_opinion_decides_by_its_share(
     opinions: tuple[float, float] | None, share: float, winner: int
 ) -> None:
     def by(texts: Sequence[Sequence[int]]) -> Floats | None:
-        of = {(ALPHA,): 0, (BRAVO,): 1}
+        of: dict[tuple[int, ...], int] = {(ALPHA,): 0, (BRAVO,): 1}
         return None if opinions is None else np.array([opinions[of[tuple(text)]] for text in texts], np.float32)
 
     options = DecodingOptions()

@@ -18,7 +18,11 @@ WORDS = st.lists(st.sampled_from(["a", "b", "c", "d"]), max_size=12)
         ("'quoted' words", "quoted words"),
         ("well-known \u2013 facts", "well known facts"),
         ("Mr. Smith and Dr. Jones", "mister smith and doctor jones"),
-        ("\ufb01ne  _ 3.5", "fine 3 5"),
+        ("\ufb01ne  _ 3.5", "fine three point five"),
+        ("At 7:30 on the 21st, 50%.", "at seven thirty on the twenty first fifty percent"),
+        ("In 1963 it cost $504.20", "in nineteen sixty three it cost five hundred four dollars and twenty cents"),
+        ("five hundred and four, thousand and one nights", "five hundred four thousand one nights"),
+        ("20,005 or 5550123", "twenty thousand five or five five five zero one two three"),
         ("  ", ""),
     ],
 )

@@ -91,6 +91,19 @@ def test_streaming_encoder_memory_is_not_changed_by_a_pass_that_is_dropped(model
     assert np.array_equal(states(model.encode_next(second, memory)[0]), wanted)
 
 
+@pytest.mark.parametrize(("chunk", "ahead"), [(10, 5), (25, 30)])
+def test_streaming_encoder_memory_of_fewer_frames_goes_on_after_these(
+    model: OnnxWhisper, network: Recognizer, chunk: int, ahead: int
+) -> None:
+    features = noise(chunk + ahead)
+    whole, memory = model.encode_next(next(stretches(features, [0, chunk + ahead])), None, chunk)
+    again, _ = model.encode_next(next(stretches(features, [chunk, chunk + ahead])), memory)
+    # the frames behind look back at the kept ones, which have heard what follows, as under one mask of the whole
+    assert model.num_frames(again) == ahead
+    assert np.abs(states(again) - states(whole)[chunk:]).max() < TOLERANCE
+    assert np.abs(states(whole) - reference(network, features)).max() < TOLERANCE
+
+
 def speech(seconds: float) -> np.ndarray:
     """Noise that swells, so that the loudest value changes."""
     count = int(16_000 * seconds)
@@ -114,6 +127,24 @@ def test_listener_whole_windows_then_shorter_ones_equal_the_network_under_its_ma
     expected = reference(network, features, Context(chunk, LEFT_FRAMES))
     assert model.num_frames(listening.encoding) == 150
     assert np.abs(states(listening.encoding) - expected[120:270]).max() < 1e-3  # features are of double precision here
+
+
+@pytest.mark.parametrize("ahead", [0, 10, 45])
+def test_listener_with_lookahead_gives_the_window_whatever_the_steps(model: OnnxWhisper, ahead: int) -> None:
+    samples, chunk = speech(6.0), 20
+    listener = Listener(model, LogMel(80), ahead * 320)
+    listening = listener.begin(0)
+    for end in range(chunk, 241, chunk):
+        listening = listener.follow(listening, samples[: end * 320 + 200], 0)
+        assert model.num_frames(listening.encoding) == end
+        assert listening.frames == max(end - ahead, 0)
+    memory, parts, features = None, [], log_mel(samples, causal=True)
+    edges = [0, *range(chunk - ahead % chunk if ahead % chunk else chunk, 241 - ahead, chunk)]
+    for start, end in pairwise(edges):
+        encoding, memory = model.encode_next(next(stretches(features, [start, end + ahead])), memory, end - start)
+        parts.append(model.join([encoding], 0, end - start))
+    assert listening.frames == edges[-1]
+    assert np.abs(states(listening.settled) - states(model.join(parts, 0))).max() < 1e-3
 
 
 def test_listener_end_of_a_stream_hears_the_silence_after_it(model: OnnxWhisper, network: Recognizer) -> None:

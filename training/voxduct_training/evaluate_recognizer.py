@@ -20,9 +20,9 @@ from tokenizers import Tokenizer
 
 from voxduct.asr.decoding import Request, greedy
 from voxduct.asr.rules import text_rules
+from voxduct.bench.scoring import normalise
 from voxduct.onnx.runtime import OrtOptions
 from voxduct.onnx.whisper import OnnxWhisper, load_recogniser
-from voxduct.tts.normalise import PAUSES, spoken_words
 from voxduct_training.export_recognizer import load_recognizer
 from voxduct_training.figures import with_figures
 from voxduct_training.heldout import Row, read_rows, synthesise
@@ -98,9 +98,7 @@ def onnx_backend(folder: Path, precision: str) -> Backend:
 
 def compared(text: str) -> str:
     """A text as its spoken words, however it was written: 504, five hundred four or five hundred and four."""
-    figures = " ".join(word.text for word in with_figures(text))
-    words = spoken_words(figures, lambda word: True)
-    return " ".join(word for word in words if word not in PAUSES).lower()
+    return " ".join(normalise(" ".join(word.text for word in with_figures(text))))
 
 
 def ctc_text(best: NDArray[np.int64]) -> str:

@@ -1,14 +1,18 @@
 """Hearing an utterance chunk by chunk: each frame is encoded once, and the decoder is given those of its window.
 
-For models whose encoder looks back instead of around (`StreamingWhisperModel`). A `Listening` is never changed, so a
-pass whose result is dropped has taken nothing from the next one.
+For models whose encoder looks back instead of around (`StreamingWhisperModel`). With a lookahead, the last frames of a
+chunk are heard in passing only and encoded again with the next one, so that every frame has once heard what follows it:
+the right context of Shi et al., "Emformer" (2021), section 3.2. A `Listening` is never changed, so a pass whose result
+is dropped has taken nothing from the next one.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from voxduct.audio import Samples
 from voxduct.dsp import HOP, N_FFT, LogMel
@@ -17,6 +21,7 @@ from voxduct.models import Floats, StreamingWhisperModel
 REACH = N_FFT // 2  # samples that a log-mel frame needs on each side of its middle
 MEL_FRAMES = 2  # log-mel frames per encoder frame
 FRAME_SAMPLES = MEL_FRAMES * HOP
+Doubles: TypeAlias = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,15 +31,17 @@ class Listening:
     anchor: int
     """Position of the first sample of the first frame."""
     frames: int = 0
-    """Encoded so far."""
+    """Encoded so far, without those that are to be heard again."""
     loudest: float = -np.inf
     """Decades of the loudest value before the log-mel frames that the next chunk begins with."""
     memory: object | None = None
     """The encoder's."""
     encoding: object | None = None
     """Of the frames of the last window; None before the first."""
+    settled: object | None = None
+    """The part of it that stays, up to `frames`; None where all is to be heard again."""
     first: int = 0
-    """Its first frame."""
+    """The first frame of both."""
 
     def frame_start(self, position: int) -> int:
         """Where the frame begins that a position lies in."""
@@ -44,9 +51,11 @@ class Listening:
 class Listener:
     """The encoder of one model; all streams share it."""
 
-    def __init__(self, model: StreamingWhisperModel, log_mel: LogMel) -> None:
+    def __init__(self, model: StreamingWhisperModel, log_mel: LogMel, lookahead: int = 0) -> None:
+        """`lookahead` is how many samples at the end of a chunk are encoded again with the next one."""
         self._model = model
         self._log_mel = log_mel
+        self._lookahead = lookahead // FRAME_SAMPLES
 
     def begin(self, position: int) -> Listening:
         """An utterance of which nothing was heard begins at `position`."""
@@ -77,14 +86,23 @@ class Listener:
             return self._advance(Listening(start), samples, start, frames - moved)
         first = (start - listening.anchor) // FRAME_SAMPLES
         frames = max(frames, 1)
-        if frames <= listening.frames and listening.encoding is not None:
-            encoding = self._model.join([listening.encoding], first - listening.first)
-            return replace(listening, encoding=encoding, first=first)
+        if frames <= listening.frames and listening.settled is not None:
+            encoding = self._model.join([listening.settled], first - listening.first)
+            return replace(listening, encoding=encoding, settled=encoding, first=first)
+        keep = max(frames - self._lookahead - listening.frames, 0)
         features, loudest = self._features(listening, samples, start, frames)
-        heard, memory = self._model.encode_next(features, listening.memory)
-        before = [] if listening.encoding is None else [listening.encoding]
-        encoding = self._model.join([*before, heard], first - listening.first)
-        return Listening(listening.anchor, frames, loudest, memory, encoding, first)
+        heard, memory = self._model.encode_next(features, listening.memory, max(keep, 1))
+        parts = [heard] if listening.settled is None else [listening.settled, heard]
+        drop = first - (listening.frames if listening.settled is None else listening.first)
+        encoding = self._model.join(parts, drop)
+        if not keep:
+            settled = None if listening.settled is None else self._model.join([listening.settled], drop)
+            return replace(listening, encoding=encoding, settled=settled, first=first)
+        frames = listening.frames + keep
+        settled = self._model.join(parts, drop, frames - first) if frames > first else None
+        before = (frames - 1) * MEL_FRAMES - _first_mel(listening)
+        so_far = float(loudest[before]) if before >= 0 else listening.loudest
+        return Listening(listening.anchor, frames, so_far, memory, encoding, settled, first)
 
     def _missed(self, listening: Listening, start: int) -> bool:
         """Whether audio that the next chunk needs is no longer in the window."""
@@ -92,10 +110,10 @@ class Listener:
         needed = listening.anchor + (0 if opening else (listening.frames * MEL_FRAMES - 1) * HOP - REACH)
         return needed < start
 
-    def _features(self, listening: Listening, samples: Samples, start: int, frames: int) -> tuple[Floats, float]:
-        """Log-mel of the frames from `listening.frames` to `frames`, one more on each side; the loudest value then."""
+    def _features(self, listening: Listening, samples: Samples, start: int, frames: int) -> tuple[Floats, Doubles]:
+        """Log-mel from frame `listening.frames` to `frames`, one more on each side; the loudest value up to each."""
         opening = listening.frames == 0
-        begin = listening.frames * MEL_FRAMES - (0 if opening else 1)
+        begin = _first_mel(listening)
         end = frames * MEL_FRAMES + 1
         at = listening.anchor + begin * HOP - REACH - start
         needed = at + N_FFT + (end - begin - 1) * HOP
@@ -104,4 +122,9 @@ class Listener:
         features, so_far = self._log_mel.follow(stretch, listening.loudest)
         if opening:
             features = np.pad(features, ((0, 0), (1, 0)))
-        return features, float(so_far[-3]) if so_far.size > 2 else listening.loudest
+        return features, so_far
+
+
+def _first_mel(listening: Listening) -> int:
+    """The first log-mel frame that the next chunk needs and can have."""
+    return max(listening.frames * MEL_FRAMES - 1, 0)

@@ -91,6 +91,8 @@ class AsrOptions:
     """Silence added after the window of the final pass."""
     incremental: bool = True
     """Whether a stream's audio is encoded once, chunk by chunk, by models that can; False: each window anew."""
+    lookahead_ms: int = 0
+    """Audio at the end of a chunk that is encoded again with the next one, so that it has heard what follows it."""
     min_level_db: float = -70.0
     """A window whose loudest 20 ms are quieter than this (RMS, dB of full scale) holds no words."""
     coalesce: bool = True

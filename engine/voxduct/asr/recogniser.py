@@ -97,7 +97,7 @@ class Recogniser:
         self.gate = gate or GateOptions()
         self.log_mel = LogMel(model.num_mels)
         if isinstance(model, StreamingWhisperModel) and model.streaming and self.options.incremental:
-            self.listener = Listener(model, self.log_mel)
+            self.listener = Listener(model, self.log_mel, self.options.lookahead_ms * SAMPLE_RATE // 1000)
         letters = model.letters if isinstance(model, SpellingWhisperModel) else ()
         self._speller = Speller(letters) if letters and self.decoding.spelling_share else None
         self.multilingual = tokenizer.multilingual

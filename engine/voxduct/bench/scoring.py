@@ -1,7 +1,9 @@
 """Word errors between what was said and what was heard.
 
 Both sides are normalised first: Unicode NFKC, lower case, hyphens and dashes to spaces, titles spelt out (`mr.` to
-`mister`), everything but letters, digits and inner apostrophes dropped. Nothing else: `o'clock` and `oclock` differ.
+`mister`), figures too (`$504.20`, `7:30`, `21st`, `50%`; five digits and more without a comma one by one), the `and` of
+`five hundred and four` dropped, everything but letters and inner apostrophes dropped. Nothing else: `o'clock` and
+`oclock` differ.
 WER = (substitutions + deletions + insertions) / reference words, summed over all clips before dividing.
 """
 
@@ -12,16 +14,30 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from voxduct.tts.normalise import PAUSES, spoken_words
+from voxduct.tts.numbers import ONES, TENS, digits
+
 TITLES = {"mr": "mister", "mrs": "missis", "dr": "doctor", "st": "saint", "messrs": "messieurs"}
+
+_FIGURES = re.compile(r"[$£€]?\d+(?:[,.:]\d+)*(?:st|nd|rd|th|%)?")
+_DIGITS = re.compile(r"\d{5,}")
+_HUNDRED_AND = re.compile(rf"\b(hundred|thousand|million) and (?=(?:{'|'.join(ONES + TENS)})\b)")
 
 
 def normalise(text: str) -> list[str]:
     """The words of a text as they are compared."""
     text = unicodedata.normalize("NFKC", text).lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    text = _HUNDRED_AND.sub(r"\1 ", _FIGURES.sub(_spelt, text))
     for short, spelt in TITLES.items():
         text = re.sub(rf"\b{short}\.", f"{spelt} ", text)
     words = re.sub(r"[^\w']|_", " ", text).split()
     return [word for word in (word.strip("'") for word in words) if word]
+
+
+def _spelt(figures: re.Match[str]) -> str:
+    if _DIGITS.fullmatch(figures[0]):
+        return digits(figures[0])
+    return " ".join(word for word in spoken_words(figures[0], lambda word: True) if word not in PAUSES)
 
 
 @dataclass(frozen=True, slots=True)

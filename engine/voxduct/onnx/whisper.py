@@ -70,13 +70,13 @@ class OnnxWhisper:
         features = padded[None].astype(self._encoder.floats("input_features"), copy=False)
         return Encoding(self._encoder.run({"input_features": as_value(features)}), -(-frames // MEL_FRAMES))
 
-    def encode_next(self, log_mel: Floats, memory: object | None) -> tuple[Encoding, object]:
+    def encode_next(self, log_mel: Floats, memory: object | None, keep: int | None = None) -> tuple[Encoding, object]:
         """The next frames of a stream; see `StreamingWhisperModel`. Raises InferenceError where it cannot."""
-        return self._listener().encode_next(log_mel, memory)
+        return self._listener().encode_next(log_mel, memory, keep)
 
-    def join(self, encodings: Sequence[object], drop: int) -> Encoding:
-        """Encodings of consecutive frames as one, without the first `drop` frames."""
-        return join([checked(encoding, Encoding) for encoding in encodings], drop)
+    def join(self, encodings: Sequence[object], drop: int, take: int | None = None) -> Encoding:
+        """Encodings of consecutive frames as one, without the first `drop` frames; then so many, or all."""
+        return join([checked(encoding, Encoding) for encoding in encodings], drop, take)
 
     def _listener(self) -> StreamingEncoder:
         if self._streaming is None:
@@ -177,7 +177,8 @@ def _following(folder: Path) -> AsrOptions:
     try:
         windows = {name: float(told[name]) for name in WINDOWS if name in told}
         heads = tuple(int(head) for head in told.get("timing_heads", ()))
-        options = replace(AsrOptions(), timing_heads=heads, **windows)  # type: ignore[arg-type]
+        lookahead_ms = int(told.get("lookahead_ms", AsrOptions().lookahead_ms))
+        options = replace(AsrOptions(), timing_heads=heads, lookahead_ms=lookahead_ms, **windows)  # type: ignore[arg-type]
         options = replace(options, policy=StreamingPolicy(told.get("policy", options.policy)))
         return options.with_delay(int(told["delay_ms"])) if "delay_ms" in told else options
     except (TypeError, ValueError) as error:

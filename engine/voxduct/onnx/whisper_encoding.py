@@ -27,12 +27,14 @@ class Encoding:
     """Encoder frames of the window itself, padding left out."""
 
 
-def join(encodings: Sequence[Encoding], drop: int) -> Encoding:
-    """Encodings of consecutive frames as one, without the first `drop` frames."""
+def join(encodings: Sequence[Encoding], drop: int, take: int | None = None) -> Encoding:
+    """Encodings of consecutive frames as one, without the first `drop` frames; then so many, or all."""
+    count = sum(encoding.frames for encoding in encodings) - drop
+    count = count if take is None else min(take, count)
     parts = {name: [encoding.outputs[name].numpy() for encoding in encodings] for name in encodings[0].outputs}
-    joined = {name: np.concatenate(arrays, axis=FRAMES)[..., drop:, :] for name, arrays in parts.items()}
+    joined = {name: np.concatenate(arrays, axis=FRAMES)[..., drop : drop + count, :] for name, arrays in parts.items()}
     outputs = {name: as_value(np.ascontiguousarray(array)) for name, array in joined.items()}
-    return Encoding(outputs, sum(encoding.frames for encoding in encodings) - drop)
+    return Encoding(outputs, count)
 
 
 def checked(given: object, wanted: type[_T]) -> _T:

@@ -42,7 +42,9 @@ class StreamingEncoder:
         """A whole window by itself: log-mel of shape [num_mels, 2 * frames]."""
         return self.encode_next(np.pad(log_mel, ((0, 0), (1, 1))), None)[0]
 
-    def encode_next(self, log_mel: Floats, memory: object | None) -> tuple[Encoding, EncoderMemory]:
+    def encode_next(
+        self, log_mel: Floats, memory: object | None, keep: int | None = None
+    ) -> tuple[Encoding, EncoderMemory]:
         """See `StreamingWhisperModel`."""
         before = self._start if memory is None else checked(memory, EncoderMemory)
         feeds = before.feeds | {
@@ -50,12 +52,17 @@ class StreamingEncoder:
             POSITION: as_value(np.array([before.frames], np.int64)),
         }
         outputs = self._graph.run(feeds)
-        kept = {name: self._looked_back_at(outputs.pop(name.replace("past", "present", 1))) for name in self._past}
-        kept[f"past_{CONV}"] = outputs.pop(f"present_{CONV}")
         frames = log_mel.shape[1] // MEL_FRAMES - 1
-        return Encoding(outputs, frames), EncoderMemory(before.frames + frames, kept)
+        keep = frames if keep is None else keep
+        present = {name: outputs.pop(name.replace("past", "present", 1)) for name in self._past}
+        kept = {name: self._looked_back_at(value, frames - keep) for name, value in present.items()}
+        convolved = outputs.pop(f"present_{CONV}").numpy()
+        kept[f"past_{CONV}"] = as_value(np.ascontiguousarray(convolved[..., [MEL_FRAMES * keep - 1]]))
+        return Encoding(outputs, frames), EncoderMemory(before.frames + keep, kept)
 
-    def _looked_back_at(self, value: ort.OrtValue) -> ort.OrtValue:
-        if value.shape()[FRAMES] <= self._left:
+    def _looked_back_at(self, value: ort.OrtValue, forget: int) -> ort.OrtValue:
+        """Of keys or values, those that the frame after all but the last `forget` ones looks back at."""
+        end = value.shape()[FRAMES] - forget
+        if end <= self._left and not forget:
             return value
-        return as_value(np.ascontiguousarray(value.numpy()[..., -self._left :, :]))
+        return as_value(np.ascontiguousarray(value.numpy()[..., max(end - self._left, 0) : end, :]))

@@ -4,7 +4,8 @@ For models that were trained with chunk masks (Zhang et al., "Unified Streaming 
 Model", 2020); any other would hear each chunk as if it began there. The graph has the same weights. What changes:
 
 - the convolutions pad nothing. The caller gives one log-mel frame more on each side, and what the first convolution
-  made of the frame before comes back as `past_conv`;
+  made of the frame before comes back as `past_conv`: the last of `present_conv`, or an earlier one where frames are
+  to be heard again;
 - positions begin at `position`;
 - keys and values of earlier frames come in as `past.N.key` and `past.N.value`, and go out with the new ones behind.
 
@@ -17,7 +18,7 @@ import onnx
 from onnx import helper
 
 from voxduct.onnx.prepare.encoder_length import INPUT
-from voxduct.onnx.prepare.graphs import Scope, forget_shapes, insert_after, integers
+from voxduct.onnx.prepare.graphs import Scope, forget_shapes, insert_after
 from voxduct.onnx.prepare.report import NotRewritable
 from voxduct.onnx.prepare.shapes import drop_unread
 from voxduct.onnx.whisper_streaming import CONV, POSITION
@@ -73,20 +74,14 @@ def _carry_convolution(graph: onnx.GraphProto, first: onnx.NodeProto, second: on
         raise NotRewritable("the first convolution does not come first")
     made = second.input[0]
     prefix = "voxduct/streaming"
-    graph.initializer.extend([integers(f"{prefix}/{n}", [v]) for n, v in (("last", -1), ("end", 2**31), ("time", 2))])
     nodes = [
         helper.make_node("Concat", [f"past_{CONV}", made], [f"{prefix}/joined"], f"{prefix}/Concat", axis=2),
-        helper.make_node(
-            "Slice",
-            [made, f"{prefix}/last", f"{prefix}/end", f"{prefix}/time"],
-            [f"present_{CONV}"],
-            f"{prefix}/Slice",
-        ),
+        helper.make_node("Identity", [made], [f"present_{CONV}"], f"{prefix}/Identity"),
     ]
     second.input[0] = f"{prefix}/joined"
     insert_after(graph, {made}, nodes)
     graph.input.append(helper.make_tensor_value_info(f"past_{CONV}", FLOAT, [1, width, 1]))
-    graph.output.append(helper.make_tensor_value_info(f"present_{CONV}", FLOAT, [1, width, 1]))
+    graph.output.append(helper.make_tensor_value_info(f"present_{CONV}", FLOAT, [1, width, "mel_frames"]))
 
 
 def _look_back(graph: onnx.GraphProto, attention: onnx.NodeProto, layer: int, *, heads: int, width: int) -> None:
