@@ -18,7 +18,8 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from voxduct.asr.decoding import Request, greedy
+from voxduct.asr.decoding import Request
+from voxduct.asr.fallback import search
 from voxduct.asr.rules import text_rules
 from voxduct.bench.scoring import normalise
 from voxduct.onnx.runtime import OrtOptions
@@ -77,7 +78,7 @@ def torch_backend(model: Recognizer, prompt: list[int]) -> Backend:
 
 
 def onnx_backend(folder: Path, precision: str) -> Backend:
-    """Greedy decoding with the shipped files, as the engine runs them; nothing is doubted or stopped early."""
+    """Decoding of whole utterances with the shipped files, as the engine does it; nothing is doubted or stopped early."""
     recogniser = load_recogniser(folder, OrtOptions(), precision=precision)
     model, tokenizer = recogniser.model, recogniser.tokenizer
     if not isinstance(model, OnnxWhisper):
@@ -91,7 +92,9 @@ def onnx_backend(folder: Path, precision: str) -> Backend:
     def recognise(features: Array) -> tuple[list[int], NDArray[np.int64]]:
         encoding = model.encode(features)
         characters = encoding.outputs["ctc_logits"].numpy()[0]
-        return list(greedy(model, encoding, request).tokens), characters.argmax(-1)
+        judged = recogniser.judged(encoding, request)
+        decoded = search(model, encoding, request, recogniser.decoding, judged)
+        return list(decoded.tokens), characters.argmax(-1)
 
     return recognise
 
