@@ -78,7 +78,7 @@ def torch_backend(model: Recognizer, prompt: list[int]) -> Backend:
 
 
 def onnx_backend(folder: Path, precision: str) -> Backend:
-    """Decoding of whole utterances with the shipped files, as the engine does it; nothing is doubted or stopped early."""
+    """Decoding of whole utterances as the engine does it, with shipped files; nothing is doubted or stopped early."""
     recogniser = load_recogniser(folder, OrtOptions(), precision=precision)
     model, tokenizer = recogniser.model, recogniser.tokenizer
     if not isinstance(model, OnnxWhisper):
