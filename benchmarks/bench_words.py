@@ -36,7 +36,7 @@ from pathlib import Path
 
 import numpy as np
 
-from voxduct.asr.segments import Segment
+from voxduct.asr.recordings.segments import Segment
 from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.bench.progress import tracked
 from voxduct.bench.results import Figures, keep, machine_card, percentile, rounded

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.peers.serve import Recognised, Samples, Stopwatch, serve
-from voxduct.asr.decoding import Decoded, Request, StopReason, greedy
-from voxduct.asr.prompt import build_prompt
+from voxduct.asr.decode.greedy import Decoded, Request, StopReason, greedy
+from voxduct.asr.decode.prompt import build_prompt
+from voxduct.asr.decode.rules import SuppressFrom, text_rules
 from voxduct.asr.recogniser import Recogniser
-from voxduct.asr.rules import SuppressFrom, text_rules
 from voxduct.bench.peer_protocol import Load, Run
 from voxduct.onnx.runtime import OrtOptions
 from voxduct.onnx.whisper import load_recogniser

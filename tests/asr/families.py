@@ -23,12 +23,12 @@ from transformers.modeling_outputs import BaseModelOutput
 from transformers.models.whisper.tokenization_whisper import LANGUAGES
 from transformers.utils import logging
 
-from voxduct.asr.decoding import Request
-from voxduct.asr.language import detect_language
+from voxduct.asr.decode.greedy import Request
+from voxduct.asr.decode.language import detect_language
+from voxduct.asr.decode.prompt import build_prompt
+from voxduct.asr.decode.rules import whisper_rules
 from voxduct.asr.options import AsrOptions
-from voxduct.asr.prompt import build_prompt
 from voxduct.asr.recogniser import Recogniser
-from voxduct.asr.rules import whisper_rules
 from voxduct.onnx.whisper import load_recogniser
 
 RATE = 16_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from voxduct.asr.stream import AsrStream, Recogniser
+from voxduct.asr.live.stream import AsrStream, Recogniser
 from voxduct.events import CommittedText, Event
 from voxduct.models import Floats
 

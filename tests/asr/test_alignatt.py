@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes_hearing import FakeWhisper, fake_tokenizer, say, split
-from voxduct.asr.alignatt import attended_frames, stable_words
+from voxduct.asr.live.stream import AsrStream
 from voxduct.asr.options import AsrOptions, StreamingPolicy
 from voxduct.asr.recogniser import Recogniser, Window
-from voxduct.asr.stream import AsrStream
+from voxduct.asr.times.alignatt import attended_frames, stable_words
 from voxduct.asr.tokenizer import TextWord
 from voxduct.events import CommittedText, Event, FinalText
 from voxduct.models import BatchStep, Floats, Ints

@@ -6,7 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.asr.test_words import diagonal
-from voxduct.asr.alignment import KEPT_HEADS, _accumulate, clearness, median_filter, timing_heads, token_frames, warp
+from voxduct.asr.times.alignment import (
+    KEPT_HEADS,
+    _accumulate,
+    clearness,
+    median_filter,
+    timing_heads,
+    token_frames,
+    warp,
+)
 
 EDGES = [0, 20, 45, 60, 100]
 

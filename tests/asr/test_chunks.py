@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes_hearing import WORDS, FakeWhisper, fake_tokenizer, say
-from voxduct.asr.chunks import Chunk, ChunkOptions, Span, gather_spans, share_out, transcribe_chunks
 from voxduct.asr.options import DecodingOptions
 from voxduct.asr.recogniser import Recogniser
-from voxduct.asr.reel import Reel
+from voxduct.asr.recordings.chunks import Chunk, ChunkOptions, Span, gather_spans, share_out, transcribe_chunks
+from voxduct.asr.recordings.reel import Reel
 from voxduct.events import Word
 
 SECOND = 16_000

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes_hearing import WORDS, fake_tokenizer
-from voxduct.asr.decoding import Decoded, Request, Sampler, StopReason, compression_ratio, greedy, repeated_tail
+from voxduct.asr.decode.greedy import Decoded, Request, Sampler, StopReason, compression_ratio, greedy, repeated_tail
+from voxduct.asr.decode.rules import text_rules
 from voxduct.asr.options import DecodingOptions
-from voxduct.asr.rules import text_rules
 from voxduct.models import BatchStep, DecoderStep, Floats, Ints
 
 TOKENIZER = fake_tokenizer()

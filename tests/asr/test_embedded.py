@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from voxduct.asr.live.stream import AsrOptions, AsrStream, Recogniser
 from voxduct.asr.options import StreamingPolicy
 from voxduct.asr.recogniser import Window
-from voxduct.asr.stream import AsrOptions, AsrStream, Recogniser
 from voxduct.audio import Samples
 from voxduct.dsp import Resampler
 from voxduct.events import CommittedText, Event, FinalText, SpeechStarted, SpeechStopped

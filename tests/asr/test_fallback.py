@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tests.asr.test_decoding import ALPHA, BRAVO, PROMPT, TOKENIZER, Script
-from voxduct.asr.decoding import Request
-from voxduct.asr.fallback import Attempt, decode_with_fallback
+from voxduct.asr.decode.fallback import Attempt, decode_with_fallback
+from voxduct.asr.decode.greedy import Request
+from voxduct.asr.decode.rules import text_rules
 from voxduct.asr.options import DecodingOptions
-from voxduct.asr.rules import text_rules
 from voxduct.models import DecoderStep
 
 

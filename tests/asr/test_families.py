@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from tests.asr.families import NEW_TOKENS, Pair
-from voxduct.asr.batch import greedy_batch
-from voxduct.asr.decoding import greedy
-from voxduct.asr.fallback import search
+from voxduct.asr.decode.batch import greedy_batch
+from voxduct.asr.decode.fallback import search
+from voxduct.asr.decode.greedy import greedy
 from voxduct.asr.options import DecodingOptions
 
 CASES = [

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes_hearing import FakeWhisper, fake_tokenizer, say
-from voxduct.asr.decoding import Decoded, StopReason
+from voxduct.asr.decode.greedy import Decoded, StopReason
 from voxduct.asr.gate import (
     CUTS,
     LAYERS,

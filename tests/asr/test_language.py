@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.fakes_hearing import FakeWhisper, fake_tokenizer
-from voxduct.asr.language import detect_language
+from voxduct.asr.decode.language import detect_language
 from voxduct.errors import ModelError
 from voxduct.models import DecoderStep
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tests.fakes_hearing import FakeWhisper, fake_tokenizer, say
-from voxduct.asr.letters import spelt
+from voxduct.asr.live.stream import AsrStream, Recogniser
 from voxduct.asr.options import AsrOptions
-from voxduct.asr.stream import AsrStream, Recogniser
+from voxduct.asr.times.letters import spelt
 from voxduct.asr.tokenizer import TextWord
 from voxduct.models import DecoderStep
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.asr.following import START, committed_text, followed
 from tests.fakes_hearing import fake_tokenizer, say, split
 from tests.fakes_listening import FakeStreamingWhisper
-from voxduct.asr.stream import AsrOptions, AsrStream, Recogniser
+from voxduct.asr.live.stream import AsrOptions, AsrStream, Recogniser
 from voxduct.events import Event, FinalText
 from voxduct.models import Job
 

@@ -11,10 +11,10 @@ import torch
 from transformers import WhisperFeatureExtractor
 
 from tests.asr.families import PROMPT, Pair, make_clips
-from voxduct.asr.longform import LongFormOptions, transcribe_sequentially
 from voxduct.asr.options import AsrOptions
 from voxduct.asr.recogniser import Recogniser
-from voxduct.asr.segments import Segment
+from voxduct.asr.recordings.longform import LongFormOptions, transcribe_sequentially
+from voxduct.asr.recordings.segments import Segment
 from voxduct.audio import Samples
 from voxduct.models import Floats
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from voxduct.asr.pieces import cut
+from voxduct.asr.live.pieces import cut
 from voxduct.events import Word
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from tests.fakes_hearing import fake_tokenizer
+from voxduct.asr.decode.prompt import build_prompt
 from voxduct.asr.options import AsrOptions, Task
-from voxduct.asr.prompt import build_prompt
 from voxduct.asr.tokenizer import Tokenizer
 from voxduct.errors import ModelError
 

@@ -14,8 +14,16 @@ from transformers.generation.logits_process import (
 )
 
 from tests.fakes_hearing import fake_tokenizer
+from voxduct.asr.decode.rules import (
+    Suppress,
+    SuppressFirst,
+    SuppressFrom,
+    Timestamps,
+    apply_rules,
+    text_rules,
+    whisper_rules,
+)
 from voxduct.asr.options import DecodingOptions
-from voxduct.asr.rules import Suppress, SuppressFirst, SuppressFrom, Timestamps, apply_rules, text_rules, whisper_rules
 
 END, NO_TIMESTAMPS, SIZE = 10, 13, 40
 BEGIN = NO_TIMESTAMPS + 1

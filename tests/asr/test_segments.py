@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tests.fakes_hearing import fake_tokenizer
-from voxduct.asr.decoding import Decoded, StopReason
-from voxduct.asr.segments import Slice, cut_at_timestamps, slice_words
+from voxduct.asr.decode.greedy import Decoded, StopReason
+from voxduct.asr.recordings.segments import Slice, cut_at_timestamps, slice_words
 
 TOKENIZER = fake_tokenizer()
 ALPHA, BRAVO = TOKENIZER.encode(" alpha bravo")

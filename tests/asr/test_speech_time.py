@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voxduct.asr.speech_time import SpeechTime
+from voxduct.asr.times.speech_time import SpeechTime
 
 SILENCES = [(0, 100), (200, 300), (900, 1_000)]
 

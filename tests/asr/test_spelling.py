@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.asr.test_decoding import ALPHA, BRAVO, PROMPT, TOKENIZER
-from voxduct.asr.beam import Judged, beam_search
-from voxduct.asr.decoding import Request
+from voxduct.asr.decode.beam import Judged, beam_search
+from voxduct.asr.decode.greedy import Request
+from voxduct.asr.decode.rules import text_rules
+from voxduct.asr.decode.spelling import NEVER, Speller, log_likelihoods
 from voxduct.asr.options import DecodingOptions
-from voxduct.asr.rules import text_rules
-from voxduct.asr.spelling import NEVER, Speller, log_likelihoods
 from voxduct.models import BatchStep, DecoderStep, Floats, Ints
 
 LETTERS = (" ", "'", *"abcdefghijklmnopqrstuvwxyz")

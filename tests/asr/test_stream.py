@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from tests.asr.following import START, committed_text, followed, run_due
 from tests.fakes_hearing import WORDS, FakeWhisper, fake_tokenizer, say, split
-from voxduct.asr.decoding import StopReason
+from voxduct.asr.decode.greedy import StopReason
+from voxduct.asr.live.stream import AsrOptions, AsrStream, Recogniser
 from voxduct.asr.options import DecodingOptions
 from voxduct.asr.recogniser import Doubt, Window
-from voxduct.asr.stream import AsrOptions, AsrStream, Recogniser
 from voxduct.errors import ModelError
 from voxduct.events import CommittedText, Event, Failed, FinalText, PartialText
 from voxduct.models import JobKind

@@ -11,8 +11,8 @@ import torch
 from transformers.modeling_outputs import BaseModelOutput
 
 from tests.asr.families import CLIPS, NEW_TOKENS, Pair
-from voxduct.asr.alignment import token_frames
-from voxduct.asr.decoding import greedy
+from voxduct.asr.decode.greedy import greedy
+from voxduct.asr.times.alignment import token_frames
 from voxduct.onnx.whisper import OnnxWhisper
 
 

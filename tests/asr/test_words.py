@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from voxduct.asr.times.words import word_spans
 from voxduct.asr.tokenizer import TextWord
-from voxduct.asr.words import word_spans
 
 FRAME = 320
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.fakes_hearing import FakeVad, FakeWhisper, fake_tokenizer, say, split
 from voxduct.asr.recogniser import Recogniser
-from voxduct.asr.segments import Segment
+from voxduct.asr.recordings.segments import Segment
 from voxduct.audio import Samples
 from voxduct.cli import build_parser, main
 from voxduct.cli.listening import Algorithm, listen, with_decoding_options

@@ -13,10 +13,10 @@ import torch
 from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
 
 from tests.tiny_tokenizer import save_tokenizer
-from voxduct.asr.decoding import Decoded, Request, greedy
+from voxduct.asr.decode.greedy import Decoded, Request, greedy
+from voxduct.asr.decode.rules import text_rules
 from voxduct.asr.options import AsrOptions, DecodingOptions, StreamingPolicy
 from voxduct.asr.recogniser import Window
-from voxduct.asr.rules import text_rules
 from voxduct.asr.tokenizer import Tokenizer
 from voxduct.dsp import LogMel
 from voxduct.errors import InferenceError, ModelError
@@ -105,7 +105,7 @@ def test_whisper_greedy_tokens_equal_those_of_transformers(
     torch_whisper: WhisperForConditionalGeneration,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("voxduct.asr.decoding.LOOPS", ())  # random weights love loops
+    monkeypatch.setattr("voxduct.asr.decode.greedy.LOOPS", ())  # random weights love loops
     expected = expected_tokens(torch_whisper, clip)
     assert len(expected) > 2
     assert list(decoded(whisper, exported, clip).tokens) == expected
@@ -114,7 +114,7 @@ def test_whisper_greedy_tokens_equal_those_of_transformers(
 def test_whisper_forced_prefix_is_continued_as_if_it_had_been_decoded(
     whisper: OnnxWhisper, exported: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("voxduct.asr.decoding.LOOPS", ())
+    monkeypatch.setattr("voxduct.asr.decode.greedy.LOOPS", ())
     free = decoded(whisper, exported, CLIPS[0])
     forced = decoded(whisper, exported, CLIPS[0], free.tokens[:5])
     assert forced.tokens == free.tokens
@@ -124,7 +124,7 @@ def test_whisper_forced_prefix_is_continued_as_if_it_had_been_decoded(
 def test_whisper_separate_decoders_equal_the_merged_one(
     whisper: OnnxWhisper, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("voxduct.asr.decoding.LOOPS", ())
+    monkeypatch.setattr("voxduct.asr.decode.greedy.LOOPS", ())
     shutil.copytree(exported, tmp_path, dirs_exist_ok=True)
     (tmp_path / "onnx" / "decoder_model_merged.onnx").unlink()
     separate = OnnxWhisper(tmp_path)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tests.fakes_hearing import FakeVad, FakeWhisper, fake_tokenizer, say
+from voxduct.asr.live.stream import Recogniser
 from voxduct.asr.recogniser import Heard, Window
-from voxduct.asr.stream import Recogniser
 from voxduct.audio import AudioFormat, Encoding, float_to_pcm16
 from voxduct.session import Engine, Session, SessionOptions, run_to_rest
 

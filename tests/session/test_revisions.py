@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from tests.fakes_hearing import FakeVad, FakeWhisper, fake_tokenizer, say
 from tests.session.virtual_time import Moment, Shell
-from voxduct.asr.hypothesis import HeardWord
+from voxduct.asr.live.hypothesis import HeardWord
+from voxduct.asr.live.second_pass import MAX_AUDIO_S, SecondPass
 from voxduct.asr.options import AsrOptions
 from voxduct.asr.recogniser import Doubt, Heard, Recogniser, Window
-from voxduct.asr.second_pass import MAX_AUDIO_S, SecondPass
 from voxduct.audio import SAMPLE_RATE, AudioFormat, Encoding, float_to_pcm16
 from voxduct.events import Event, Failed, FinalText, InputEnded, RevisedText, Word
 from voxduct.models import Floats, Job, JobKind

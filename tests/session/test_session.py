@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes_hearing import FakeVad, FakeWhisper, fake_tokenizer, say
-from voxduct.asr.stream import AsrOptions, Recogniser
+from voxduct.asr.live.stream import AsrOptions, Recogniser
 from voxduct.audio import AudioFormat, Encoding, float_to_pcm16
 from voxduct.errors import AudioFormatError, MessageError
 from voxduct.events import (

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from tests.fakes_hearing import FakeVad, say
 from tests.session.virtual_time import Moment, Shell
-from voxduct.asr.hypothesis import HeardWord
+from voxduct.asr.live.hypothesis import HeardWord
+from voxduct.asr.live.speculation import SpeculationCounts
 from voxduct.asr.options import AsrOptions
 from voxduct.asr.recogniser import Doubt, Heard, Recogniser, Window
-from voxduct.asr.speculation import SpeculationCounts
 from voxduct.audio import SAMPLE_RATE, AudioFormat, Encoding, float_to_pcm16
 from voxduct.events import Event, Failed, FinalText, InputEnded, MarkerReached, SpeechStopped, Word
 from voxduct.models import Floats, Job, JobKind

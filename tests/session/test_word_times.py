@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.fakes_hearing import FakeVad, FakeWhisper, _State, fake_tokenizer, say
 from voxduct.asr.gate import GateOptions
-from voxduct.asr.stream import AsrOptions, Recogniser
+from voxduct.asr.live.stream import AsrOptions, Recogniser
 from voxduct.audio import AudioFormat, Encoding, float_to_pcm16
 from voxduct.events import CommittedText, Event, Word
 from voxduct.models import Floats

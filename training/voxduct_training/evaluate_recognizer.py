@@ -18,9 +18,9 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from voxduct.asr.decoding import Request
-from voxduct.asr.fallback import search
-from voxduct.asr.rules import text_rules
+from voxduct.asr.decode.fallback import search
+from voxduct.asr.decode.greedy import Request
+from voxduct.asr.decode.rules import text_rules
 from voxduct.bench.scoring import normalise
 from voxduct.onnx.runtime import OrtOptions
 from voxduct.onnx.whisper import OnnxWhisper, load_recogniser

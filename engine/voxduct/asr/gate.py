@@ -20,7 +20,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from voxduct.asr.decoding import Decoded, StopReason, compression_ratio
+from voxduct.asr.decode.greedy import Decoded, StopReason, compression_ratio
 from voxduct.asr.options import DecodingOptions
 from voxduct.asr.phrases import is_invented_phrase
 from voxduct.audio import SAMPLE_RATE, Samples

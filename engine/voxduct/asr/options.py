@@ -100,7 +100,7 @@ class AsrOptions:
     timing_heads: tuple[int, ...] = ()
     """Of the attention that the model gives, the heads that tell word times best; empty: all."""
     letter_times: bool = False
-    """Whether final passes take word times from single letters, for one decoder call more (see `asr.letters`)."""
+    """Whether final passes take word times from single letters, for one decoder call more (see `asr.times.letters`)."""
     speculate_ms: int = 150
     """Silence after which a live utterance's final pass begins, should it have ended there; 0 awaits the decision."""
 

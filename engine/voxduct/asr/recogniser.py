@@ -7,21 +7,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from voxduct.asr.alignatt import attended_frames, stable_words
-from voxduct.asr.beam import Judged
-from voxduct.asr.decoding import Decoded, Request
-from voxduct.asr.fallback import search
+from voxduct.asr.decode.beam import Judged
+from voxduct.asr.decode.fallback import search
+from voxduct.asr.decode.greedy import Decoded, Request
+from voxduct.asr.decode.language import SpokenLanguage, detect_language
+from voxduct.asr.decode.prompt import build_prompt
+from voxduct.asr.decode.rules import text_rules
+from voxduct.asr.decode.spelling import Speller
 from voxduct.asr.gate import CUTS, Bools, Doubt, Evidence, GateOptions, audible_frames, frame_seconds, is_thin, judge
-from voxduct.asr.hypothesis import HeardWord
-from voxduct.asr.language import SpokenLanguage, detect_language
-from voxduct.asr.letters import spelt
 from voxduct.asr.listening import Listener, Listening
+from voxduct.asr.live.hypothesis import HeardWord
 from voxduct.asr.options import AsrOptions, DecodingOptions, StreamingPolicy
-from voxduct.asr.prompt import build_prompt
-from voxduct.asr.rules import text_rules
-from voxduct.asr.spelling import Speller
+from voxduct.asr.times.alignatt import attended_frames, stable_words
+from voxduct.asr.times.letters import spelt
+from voxduct.asr.times.words import word_spans
 from voxduct.asr.tokenizer import TextWord, Tokenizer
-from voxduct.asr.words import word_spans
 from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.dsp import LogMel
 from voxduct.events import Word

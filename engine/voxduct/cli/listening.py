@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from enum import StrEnum
 
-from voxduct.asr.chunks import Chunk, ChunkOptions, Span, gather_spans, transcribe_chunks
-from voxduct.asr.longform import transcribe_sequentially
 from voxduct.asr.options import Task
 from voxduct.asr.recogniser import Recogniser
-from voxduct.asr.reel import Reel
-from voxduct.asr.segments import Segment
+from voxduct.asr.recordings.chunks import Chunk, ChunkOptions, Span, gather_spans, transcribe_chunks
+from voxduct.asr.recordings.longform import transcribe_sequentially
+from voxduct.asr.recordings.reel import Reel
+from voxduct.asr.recordings.segments import Segment
 from voxduct.audio import Samples
 from voxduct.cli.arguments import positive_int
 from voxduct.errors import ClientError

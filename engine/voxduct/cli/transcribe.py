@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from voxduct.asr.segments import Segment
+from voxduct.asr.recordings.segments import Segment
 from voxduct.audio import to_seconds
 from voxduct.cli.arguments import Commands, add_engine_options, engine_options
 from voxduct.cli.listening import Algorithm, add_decoding_options, listen, with_decoding_options

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from voxduct.asr.gate import Doubt
-from voxduct.asr.speculation import SpeculationCounts
+from voxduct.asr.live.speculation import SpeculationCounts
 from voxduct.vad import Refusal
 
 GATE_LAYERS: tuple[Refusal | Doubt, ...] = (*Refusal, *Doubt)

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from voxduct.asr.live.second_pass import SecondPass
+from voxduct.asr.live.speculation import Speculation
+from voxduct.asr.live.stream import AsrStream, Recogniser
 from voxduct.asr.recogniser import Heard
-from voxduct.asr.second_pass import SecondPass
-from voxduct.asr.speculation import Speculation
-from voxduct.asr.stream import AsrStream, Recogniser
 from voxduct.audio import SAMPLE_RATE, AudioFormat, Samples
 from voxduct.dsp import Resampler
 from voxduct.events import Event, InputEnded, MarkerReached, SpeechStarted, SpeechStopped

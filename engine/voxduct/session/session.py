@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from voxduct.asr.stream import Recogniser
+from voxduct.asr.live.stream import Recogniser
 from voxduct.audio import AudioFormat
 from voxduct.errors import MessageError
 from voxduct.events import Event, InputEnded

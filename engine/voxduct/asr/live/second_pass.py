@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from voxduct.asr.pieces import Piece, cut
+from voxduct.asr.live.pieces import Piece, cut
+from voxduct.asr.live.utterance import UtteranceAudio
 from voxduct.asr.recogniser import Heard, Recogniser, Window
-from voxduct.asr.utterance import UtteranceAudio
 from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.events import Event, Failed, FinalText, RevisedText, Word
 from voxduct.models import Job, JobKind

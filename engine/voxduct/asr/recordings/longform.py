@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from voxduct.asr.decoding import Request
-from voxduct.asr.fallback import Attempt, decode_with_fallback
-from voxduct.asr.language import SpokenLanguage
-from voxduct.asr.prompt import build_prompt, text_tokens
+from voxduct.asr.decode.fallback import Attempt, decode_with_fallback
+from voxduct.asr.decode.greedy import Request
+from voxduct.asr.decode.language import SpokenLanguage
+from voxduct.asr.decode.prompt import build_prompt, text_tokens
+from voxduct.asr.decode.rules import whisper_rules
 from voxduct.asr.recogniser import Recogniser
-from voxduct.asr.reel import Reel
-from voxduct.asr.rules import whisper_rules
-from voxduct.asr.segments import Segment, cut_at_timestamps, slice_words
+from voxduct.asr.recordings.reel import Reel
+from voxduct.asr.recordings.segments import Segment, cut_at_timestamps, slice_words
 from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.dsp import HOP
 from voxduct.models import Floats

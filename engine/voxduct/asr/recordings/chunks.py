@@ -12,14 +12,14 @@ from itertools import islice
 
 import numpy as np
 
-from voxduct.asr.batch import greedy_batch
-from voxduct.asr.decoding import Decoded, Request
-from voxduct.asr.fallback import Attempt, decode_with_fallback
-from voxduct.asr.language import SpokenLanguage
-from voxduct.asr.prompt import build_prompt
+from voxduct.asr.decode.batch import greedy_batch
+from voxduct.asr.decode.fallback import Attempt, decode_with_fallback
+from voxduct.asr.decode.greedy import Decoded, Request
+from voxduct.asr.decode.language import SpokenLanguage
+from voxduct.asr.decode.prompt import build_prompt
+from voxduct.asr.decode.rules import text_rules
 from voxduct.asr.recogniser import Recogniser
-from voxduct.asr.rules import text_rules
-from voxduct.asr.segments import Segment, Slice, slice_words
+from voxduct.asr.recordings.segments import Segment, Slice, slice_words
 from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.events import Word
 from voxduct.silence import Silences

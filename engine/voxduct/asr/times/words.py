@@ -12,8 +12,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from voxduct.asr.alignment import timing_heads, token_frames
-from voxduct.asr.speech_time import SpeechTime
+from voxduct.asr.times.alignment import timing_heads, token_frames
+from voxduct.asr.times.speech_time import SpeechTime
 from voxduct.asr.tokenizer import TextWord
 from voxduct.audio import Samples
 from voxduct.models import Floats

@@ -9,8 +9,8 @@ from enum import StrEnum
 
 import numpy as np
 
+from voxduct.asr.decode.rules import Rule, apply_rules
 from voxduct.asr.options import DecodingOptions
-from voxduct.asr.rules import Rule, apply_rules
 from voxduct.asr.tokenizer import Tokenizer
 from voxduct.audio import SAMPLE_RATE
 from voxduct.models import DecoderStep, Floats, WhisperModel

@@ -11,10 +11,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from voxduct.asr.decoding import Decoded
-from voxduct.asr.language import SpokenLanguage
+from voxduct.asr.decode.greedy import Decoded
+from voxduct.asr.decode.language import SpokenLanguage
+from voxduct.asr.times.words import word_spans
 from voxduct.asr.tokenizer import TextWord, Tokenizer
-from voxduct.asr.words import word_spans
 from voxduct.audio import Samples
 from voxduct.events import Word
 from voxduct.silence import Silences

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from voxduct.asr.decoding import Decoded, Hypothesis, Request, most_probable
+from voxduct.asr.decode.greedy import Decoded, Hypothesis, Request, most_probable
 from voxduct.models import BatchStep, DecoderStep, WhisperModel
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from voxduct.asr.decoding import Decoded, Hypothesis, Request, StopReason
-from voxduct.asr.rules import apply_rules
+from voxduct.asr.decode.greedy import Decoded, Hypothesis, Request, StopReason
+from voxduct.asr.decode.rules import apply_rules
 from voxduct.models import BatchStep, Floats, WhisperModel
 
 

@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from voxduct.asr.hypothesis import HeardWord, HypothesisBuffer
+from voxduct.asr.live.hypothesis import HeardWord, HypothesisBuffer
+from voxduct.asr.live.speculation import Speculation, SpeculationCounts
+from voxduct.asr.live.utterance import UtteranceAudio
 from voxduct.asr.options import AsrOptions
 from voxduct.asr.recogniser import Doubt, Heard, Recogniser, Window
-from voxduct.asr.speculation import Speculation, SpeculationCounts
-from voxduct.asr.utterance import UtteranceAudio
 from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.errors import InferenceError, VoxductError
 from voxduct.events import CommittedText, Event, Failed, FinalText, PartialText

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from voxduct.asr.beam import Judged, beam_search
-from voxduct.asr.decoding import Decoded, Request, Sampler, compression_ratio, greedy
+from voxduct.asr.decode.beam import Judged, beam_search
+from voxduct.asr.decode.greedy import Decoded, Request, Sampler, compression_ratio, greedy
 from voxduct.asr.options import DecodingOptions
 from voxduct.asr.tokenizer import Tokenizer
 from voxduct.models import WhisperModel

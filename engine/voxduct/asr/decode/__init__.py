@@ -1,0 +1,1 @@
+"""Tokens: how the next one is chosen, and which of several texts is believed."""

@@ -1,0 +1,1 @@
+"""Recordings of any length, window by window or in batches."""
