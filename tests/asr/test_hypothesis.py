@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voxduct.asr.live.hypothesis import HeardWord, HypothesisBuffer
+from voxduct.asr.hypothesis import HeardWord, HypothesisBuffer
 from voxduct.events import Word
 
 STEP = 1_000  # samples per word

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.fakes_hearing import FakeVad, FakeWhisper, fake_tokenizer, say
 from tests.session.virtual_time import Moment, Shell
-from voxduct.asr.live.hypothesis import HeardWord
+from voxduct.asr.hypothesis import HeardWord
 from voxduct.asr.live.second_pass import MAX_AUDIO_S, SecondPass
 from voxduct.asr.options import AsrOptions
 from voxduct.asr.recogniser import Doubt, Heard, Recogniser, Window

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.fakes_hearing import FakeVad, say
 from tests.session.virtual_time import Moment, Shell
-from voxduct.asr.live.hypothesis import HeardWord
+from voxduct.asr.hypothesis import HeardWord
 from voxduct.asr.live.speculation import SpeculationCounts
 from voxduct.asr.options import AsrOptions
 from voxduct.asr.recogniser import Doubt, Heard, Recogniser, Window

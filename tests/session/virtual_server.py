@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tests.fakes_hearing import FakeVad
-from voxduct.asr.live.hypothesis import HeardWord
+from voxduct.asr.hypothesis import HeardWord
 from voxduct.asr.options import AsrOptions
 from voxduct.asr.recogniser import Heard, Recogniser, Window
 from voxduct.audio import SAMPLE_RATE, float_to_pcm16

@@ -15,8 +15,8 @@ from voxduct.asr.decode.prompt import build_prompt
 from voxduct.asr.decode.rules import text_rules
 from voxduct.asr.decode.spelling import Speller
 from voxduct.asr.gate import CUTS, Bools, Doubt, Evidence, GateOptions, audible_frames, frame_seconds, is_thin, judge
+from voxduct.asr.hypothesis import HeardWord
 from voxduct.asr.listening import Listener, Listening
-from voxduct.asr.live.hypothesis import HeardWord
 from voxduct.asr.options import AsrOptions, DecodingOptions, StreamingPolicy
 from voxduct.asr.times.alignatt import attended_frames, stable_words
 from voxduct.asr.times.letters import spelt

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from voxduct.asr.live.hypothesis import HeardWord, HypothesisBuffer
+from voxduct.asr.hypothesis import HeardWord, HypothesisBuffer
 from voxduct.asr.live.speculation import Speculation, SpeculationCounts
 from voxduct.asr.live.utterance import UtteranceAudio
 from voxduct.asr.options import AsrOptions
