@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,22 +42,25 @@ def write_graph(
     """Inputs are the first `len(examples)` names of `axes`, in order."""
     path.parent.mkdir(parents=True, exist_ok=True)
     names = list(axes)[: len(examples)]
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a trace warns of every branch; what it makes is compared with the model
         torch.onnx.export(
             module.eval(), examples, str(path), input_names=names, output_names=outputs,
             dynamic_axes={name: axis for name, axis in axes.items() if axis}, opset_version=OPSET, dynamo=False,
         )  # fmt: skip
 
 
-def randomise(model: nn.Module) -> None:
-    """Codebooks are born empty, biases 0: neither would show that it is missing."""
+def randomise(model: nn.Module, spread: float = 1.0) -> None:
+    """Codebooks are born empty, biases 0, other weights so small that all codes are the same."""
     with torch.no_grad():
         for name, weights in model.named_parameters():
             if name.endswith("bias"):
                 weights.normal_(std=0.05)
+            elif name.endswith("weight") and weights.ndim == 3:
+                weights.normal_(std=weights[0].numel() ** -0.5)
         for name, values in model.named_buffers():
             if name.endswith(("embed", "embed_sum")):
-                values.normal_()
+                values.normal_(std=spread)
 
 
 def dac(folder: Path) -> ExportedModel:
@@ -70,7 +74,9 @@ def dac(folder: Path) -> ExportedModel:
     encoder = Wrapped(model, lambda model, audio: model.encode(audio).audio_codes)
     decoder = Wrapped(model, lambda model, codes: model.decoder(model.quantizer.from_codes(codes)[0]))
     write_pair(folder, encoder, decoder, torch.randn(1, 1, 400), torch.randint(64, (1, 3, 40)), 2)
-    write_config(folder, {**config.to_dict(), "hop_length": 512})  # as in dac_24khz, where it is no product of the ratios
+    write_config(
+        folder, {**config.to_dict(), "hop_length": 512}
+    )  # as in dac_24khz, where it is no product of the ratios
     return ExportedModel(model, folder)
 
 
@@ -91,23 +97,58 @@ def write_config(folder: Path, config: dict[str, object], name: str = "config.js
 
 def encodec_config(**changes: object) -> EncodecConfig:
     small = {
-        "target_bandwidths": [1.5, 3.0], "sampling_rate": 2000, "audio_channels": 1, "hidden_size": 16, "num_filters": 4,
-        "upsampling_ratios": [4, 2], "codebook_size": 64, "codebook_dim": 16, "num_lstm_layers": 1,
+        "target_bandwidths": [3.0, 6.0], "sampling_rate": 2000, "audio_channels": 1, "hidden_size": 16,
+        "num_filters": 4, "upsampling_ratios": [4, 2], "codebook_size": 64, "codebook_dim": 16, "num_lstm_layers": 1,
     }  # fmt: skip
     return EncodecConfig(**{**small, **changes})
 
 
+def encodec_model(**changes: object) -> EncodecModel:
+    torch.manual_seed(SEED)
+    model = EncodecModel(encodec_config(**changes)).eval()
+    randomise(model, spread=0.02)
+    return model
+
+
 def encodec(folder: Path) -> ExportedModel:
     """24 kHz' kind: one chunk, no scales."""
-    torch.manual_seed(SEED)
-    config = encodec_config()
-    model = EncodecModel(config).eval()
-    randomise(model)
-    encoder = Wrapped(model, lambda model, audio: model.encode(audio, bandwidth=1.5).audio_codes)
+    model = encodec_model()
+    encoder = Wrapped(model, lambda model, audio: model.encode(audio, bandwidth=6.0).audio_codes)
     decoder = Wrapped(model, lambda model, codes: model.decode(codes, [None])[0])
-    books = model.quantizer.get_num_quantizers_for_bandwidth(1.5)
-    write_pair(folder, encoder, decoder, torch.randn(1, 1, 320), torch.randint(64, (1, 1, books, 40)), 3)
-    write_config(folder, config.to_dict())
+    write_pair(folder, encoder, decoder, torch.randn(1, 1, 320), torch.randint(64, (1, 1, 4, 40)), 3)
+    write_config(folder, model.config.to_dict())
+    return ExportedModel(model, folder)
+
+
+def encodec_scaled(folder: Path) -> ExportedModel:
+    """48 kHz' kind, but mono: sound is divided by its loudness first."""
+    return write_scaled(folder, encodec_model(normalize=True), torch.randn(1, 1, 320), {2: "length"}, {3: "frames"})
+
+
+def encodec_chunked(folder: Path) -> ExportedModel:
+    """The same in chunks that overlap. A trace unrolls the loop over them, so that the length is fixed."""
+    model = encodec_model(normalize=True, chunk_length_s=0.1, overlap=0.1)
+    return write_scaled(folder, model, torch.randn(1, 1, 360), {}, {})
+
+
+def write_scaled(
+    folder: Path, model: EncodecModel, audio: Tensor, sound: dict[int, str], codes: dict[int, str]
+) -> ExportedModel:
+    def encode(model: EncodecModel, audio: Tensor) -> tuple[Tensor, Tensor]:
+        found = model.encode(audio, bandwidth=6.0)
+        return found.audio_codes, torch.cat(found.audio_scales)
+
+    def decode(model: EncodecModel, codes: Tensor, scales: Tensor) -> Tensor:
+        return model.decode(codes, scales if model.config.chunk_length_s else [scales])[0]
+
+    names = ["audio_codes", "audio_scales"]
+    axes = {"input_values": sound, "audio_codes": codes}
+    write_graph(Wrapped(model, encode), folder / "onnx/encoder_model.onnx", (audio,), axes, names)
+    axes = {"audio_codes": codes, "audio_scales": {}, "audio_values": sound}
+    with torch.no_grad():
+        examples = encode(model, audio)
+    write_graph(Wrapped(model, decode), folder / "onnx/decoder_model.onnx", examples, axes, ["audio_values"])
+    write_config(folder, model.config.to_dict())
     return ExportedModel(model, folder)
 
 

@@ -35,8 +35,7 @@ class StreamedClips:
     def __init__(self, codec: Codec, family: str, delay_samples: int = 0) -> None:
         """`delay_samples` is by how much decoded samples lag behind those that were encoded."""
         self._codec, self._delay = codec, delay_samples
-        rates = (1,) * codec.num_codebooks
-        self.description = CodecDescription(family, codec.sample_rate, codec.frame_size, codec.cardinality, rates)
+        self.description = describe(codec, family)
 
     def encode_clip(self, samples: Samples) -> PackedCodes:
         """See `ClipCodec`."""
@@ -51,6 +50,12 @@ class StreamedClips:
         """See `ClipCodec`."""
         check_codes(packed, self.description)
         return decode_all(packed.codes, self._codec, self._delay)[: packed.samples]
+
+
+def describe(codec: Codec, family: str) -> CodecDescription:
+    """A codec that streams, in numbers; each of its books has one code in a frame."""
+    rates = (1,) * codec.num_codebooks
+    return CodecDescription(family, codec.sample_rate, codec.frame_size, codec.cardinality, rates)
 
 
 def check_samples(samples: Samples) -> None:

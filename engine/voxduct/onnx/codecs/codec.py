@@ -163,8 +163,8 @@ class ExportedCodec:
                     f"{encoder.graph.path.name} made codes of shape {found.codes.shape} of {frames} frames; are books "
                     f"and frame size in config.json or {OWN} right?"
                 )
-            cut = encoder.fixed_samples is not None or encoder.graph.has_states
-            yield Encoded(found.codes[:, :frames], found.chunks, found.scales) if cut else found
+            padded = encoder.fixed_samples is not None and found.chunks == 1
+            yield Encoded(found.codes[:, :frames], 1, found.scales) if padded else found
 
     def _say(self, codes: Ints, state: object) -> Samples:
         """One piece; decoders of some shapes give a few samples less than they should, others more."""
