@@ -206,7 +206,7 @@ def test_encoder_that_is_not_there_still_decodes(exported: Exports, tmp_path: Pa
 
 def test_scales_are_kept_in_the_file(exported: Exports) -> None:
     codec = ExportedCodec(exported["encodec_scaled"].folder)
-    loud, quiet = (codec.encode_clip(noise(320) * gain) for gain in (1.0, 0.01))
+    loud, quiet = (codec.encode_clip(noise(320) * np.float32(gain)) for gain in (1.0, 0.01))
     assert quiet.scales[0] == pytest.approx(loud.scales[0] / 100, rel=1e-3)
     back = codec.decode_clip(unpack(pack(quiet)))
     assert np.abs(back - codec.decode_clip(loud) / 100).max() < TOLERANCE

@@ -173,7 +173,7 @@ class ExportedCodec:
         given = codes if fixed is None else np.pad(codes, ((0, 0), (0, fixed - frames)))
         sound = decoder.run(given, self.description.rates, state)
         missing = given.shape[1] * self.frame_size - len(sound)
-        if missing >= self.frame_size:
+        if abs(missing) >= self.frame_size:
             raise InferenceError(
                 f"{decoder.graph.path.name} made {len(sound)} samples of {given.shape[1]} frames of {self.frame_size}; "
                 f"is the frame size in config.json or {OWN} right?"
