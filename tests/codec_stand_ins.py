@@ -57,8 +57,11 @@ class Part(nn.Module):
         return getattr(self.module, self._name)(*values)
 
 
-def snac(folder: Path) -> ExportedModel:
-    """As in onnx-community/snac_24khz-ONNX: three tensors, [batch, n], [batch, 2 n] and [batch, 4 n]."""
+def snac(folder: Path, fixed: bool = False) -> ExportedModel:
+    """As in onnx-community/snac_24khz-ONNX: three tensors, [batch, n], [batch, 2 n] and [batch, 4 n].
+
+    `fixed` makes a decoder of one length, as in laion/SNAC-24khz-decoder-onnx.
+    """
     module = Snac()
     names = [f"audio_codes.{index}" for index in range(3)]
     axes = {name: {0: "batch", 1: f"frames_{name[-1]}"} for name in names}
@@ -67,6 +70,7 @@ def snac(folder: Path) -> ExportedModel:
     path = folder / "onnx/encoder_model.onnx"
     write_graph(Part(module, "encode"), path, (audio,), {"input_values": sound, **axes}, names)
     path = folder / "onnx/decoder_model.onnx"
+    axes = {name: {} for name in names} if fixed else axes
     write_graph(Part(module, "decode"), path, module.encode(audio), {**axes, "audio_values": sound}, ["audio_values"])
     config = {"sampling_rate": 2400, "encoder_rates": [2, 4], "vq_strides": [4, 2, 1], "codebook_size": LEVELS}
     write_config(folder, {"model_type": "snac", **config})

@@ -110,21 +110,20 @@ class StreamingDecoder(nn.Module):
 
 
 def streaming_mimi(folder: Path) -> ExportedModel:
+    """As in BMekiker/mimi-onnx-streaming: graphs beside each other, no `config.json`, so that `codec.json` is needed.
+
+    The decoder's states are called as they are there; the encoder's as in others, so that both are tried.
+    """
     model = mimi_model()
+    encoder, decoder = StreamingEncoder(model), StreamingDecoder(model)
+    audio, codes = torch.randn(1, 1, 96), torch.randint(32, (1, 4, 4))
     with mock.patch("transformers.models.mimi.modeling_mimi.create_causal_mask", causal_mask):
-        path = folder / "onnx/encoder_model.onnx"
-        export(
-            StreamingEncoder(model),
-            path,
-            ("input_values", "audio_codes"),
-            torch.randn(1, 1, 96),
-            "state_",
-            "out_state_",
-        )
-        path = folder / "onnx/decoder_model.onnx"
-        codes = torch.randint(32, (1, 4, 4))
-        export(StreamingDecoder(model), path, ("audio_codes", "audio_values"), codes, "past_", "present_")
-    write_config(folder, model.config.to_dict())
+        names = ("input_values", "audio_codes")
+        export(encoder, folder / "encoder_model.onnx", names, audio, "state_", "out_state_")
+        names = ("audio_codes", "audio_values")
+        export(decoder, folder / "decoder_model.onnx", names, codes, "past_", "present_")
+    facts = {"family": "mimi", "sampling_rate": 2400, "frame_size": 24, "cardinality": 32}
+    write_config(folder, facts, "codec.json")
     return ExportedModel(model, folder)
 
 

@@ -96,6 +96,15 @@ def test_own_config_goes_before_the_published_one(folder: Path) -> None:
     assert facts.delay_samples == 3
 
 
+def test_own_config_that_says_all_needs_no_other(tmp_path: Path) -> None:
+    facts = {"family": "mimi", "sampling_rate": 24_000, "frame_size": 1920, "cardinality": 2048}
+    write_config(tmp_path, facts, "codec.json")
+    assert read_facts(tmp_path).frame_size == 1920
+    write_config(tmp_path, {key: of for key, of in facts.items() if key != "cardinality"}, "codec.json")
+    with pytest.raises(ModelError, match="no upsampling_ratios"):
+        read_facts(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["../encoder_model", "/encoder", "", 7])
 def test_own_config_that_names_no_graph_raises_model_error(folder: Path, name: object) -> None:
     write_config(folder, {"encoder": name}, "codec.json")

@@ -173,6 +173,16 @@ def test_snac_shape_puts_codes_of_three_rates_into_one_frame(exported: Exports) 
     assert np.abs(codec.decode_clip(unpack(pack(packed))) - sound).max() < TOLERANCE
 
 
+@pytest.mark.parametrize("frames", [3, 10, 27])
+def test_snac_shape_decoder_of_one_length_takes_any(tmp_path: Path, frames: int) -> None:
+    export = codec_stand_ins.snac(tmp_path, fixed=True)
+    codec = ExportedCodec(export.folder)
+    packed = codec.encode_clip(noise(frames * codec.frame_size))
+    parts = (packed.codes[:1], packed.codes[1:3], packed.codes[3:])
+    sound = export.model.decode(*(torch.tensor(part.T.reshape(1, -1)) for part in parts)).numpy().reshape(-1)
+    assert np.abs(codec.decode_clip(packed) - sound).max() < TOLERANCE
+
+
 def test_snac_config_without_a_type_is_recognised(exported: Exports, tmp_path: Path) -> None:
     folder = copied(exported["snac"].folder, tmp_path)
     config = {"sampling_rate": 2400, "encoder_rates": [2, 4], "vq_strides": [4, 2, 1], "codebook_size": 64}

@@ -24,6 +24,7 @@ from voxduct.errors import ModelError
 
 CONFIG, PREPROCESSOR, OWN = "config.json", "preprocessor_config.json", "codec.json"
 ENCODER, DECODER = "encoder_model", "decoder_model"
+_NEEDED = {"sampling_rate", "frame_size", "cardinality"}
 _STEM = re.compile(r"\w[\w.-]*")
 Config = Mapping[str, Any]
 
@@ -65,12 +66,21 @@ def read_facts(folder: Path) -> CodecFacts:
     family = _family(folder, config, own)
     known = {"sampling_rate": _read(folder / PREPROCESSOR).get("sampling_rate"), **config}
     try:
-        found = {**_READERS[family](known), **own}
-        return _facts(family, found)
+        return _facts(family, {**_translated(family, known, own), **own})
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(
             f"{folder} does not say what its codec is ({_what(error)}); write it into {OWN} (see docs/codecs.md)"
         ) from error
+
+
+def _translated(family: Family, config: Config, own: Config) -> Config:
+    """What `config.json` says, in our words; nothing where it lacks something and `codec.json` says all by itself."""
+    try:
+        return _READERS[family](config)
+    except KeyError:
+        if own.keys() >= _NEEDED:
+            return {}
+        raise
 
 
 def _facts(family: Family, found: Config) -> CodecFacts:
