@@ -111,7 +111,7 @@ def encodec_model(**changes: object) -> EncodecModel:
 
 
 def encodec(folder: Path) -> ExportedModel:
-    """24 kHz' kind: one chunk, no scales."""
+    """24 kHz' kind: one stretch, no scales."""
     model = encodec_model()
     encoder = Wrapped(model, lambda model, audio: model.encode(audio, bandwidth=6.0).audio_codes)
     decoder = Wrapped(model, lambda model, codes: model.decode(codes, [None])[0])
@@ -125,8 +125,8 @@ def encodec_scaled(folder: Path) -> ExportedModel:
     return write_scaled(folder, encodec_model(normalize=True), torch.randn(1, 1, 320), {2: "length"}, {3: "frames"})
 
 
-def encodec_chunked(folder: Path) -> ExportedModel:
-    """The same in chunks that overlap. A trace unrolls the loop over them, so that the length is fixed."""
+def encodec_stretched(folder: Path) -> ExportedModel:
+    """The same in stretches that overlap. A trace unrolls the loop over them, so that the length is fixed."""
     model = encodec_model(normalize=True, chunk_length_s=0.1, overlap=0.1)
     return write_scaled(folder, model, torch.randn(1, 1, 360), {}, {})
 

@@ -23,13 +23,16 @@ SNAC = PackedCodes(np.arange(21).reshape(7, 3), 4096, 24_000, 2048, 6000, codec=
 
 @st.composite
 def packed_codes(draw: st.DrawFn) -> PackedCodes:
-    rates, chunks = draw(RATES), draw(st.integers(1, 3))
-    frames, cardinality = chunks * draw(st.integers(0, 9)), draw(st.sampled_from([2, 3, 64, 1000, 1024, 4096, 2**20]))
+    rates, stretches = draw(RATES), draw(st.integers(1, 3))
+    frames, cardinality = (
+        stretches * draw(st.integers(0, 9)),
+        draw(st.sampled_from([2, 3, 64, 1000, 1024, 4096, 2**20])),
+    )
     seed = draw(st.integers(0, 2**32 - 1))
     codes = np.random.default_rng(seed).integers(0, cardinality, (sum(rates), frames))
-    scales = draw(st.one_of(st.just(()), st.tuples(*[st.floats(0, 1e6)] * chunks)))
+    scales = draw(st.one_of(st.just(()), st.tuples(*[st.floats(0, 1e6)] * stretches)))
     family, samples = draw(st.sampled_from(["", "dac", "snac"])), draw(st.integers(0, 10**9))
-    return PackedCodes(codes, cardinality, 24_000, 320, samples, family, rates, chunks, scales)
+    return PackedCodes(codes, cardinality, 24_000, 320, samples, family, rates, stretches, scales)
 
 
 @settings(max_examples=60, deadline=None)
@@ -73,21 +76,21 @@ def test_codes_of_any_rates_go_to_tensors_and_back(rates: tuple[int, ...], frame
         ports = [Port(f"codes.{index}", (None, None), np.dtype(np.int32)) for index in range(len(rates))]
     tensors = split(codes, 1, ports, rates)
     assert [tensor.dtype for tensor in tensors] == [port.dtype for port in ports]
-    found, chunks = join(tensors, rates)
-    assert np.array_equal(found, codes) and chunks == 1
+    found, stretches = join(tensors, rates)
+    assert np.array_equal(found, codes) and stretches == 1
 
 
 @pytest.mark.parametrize("shape", [(None, None, 4, None), (2, 1, 4, 3)])
-def test_codes_in_chunks_go_to_a_tensor_and_back(shape: tuple[int | None, ...]) -> None:
+def test_codes_in_stretches_go_to_a_tensor_and_back(shape: tuple[int | None, ...]) -> None:
     codes = np.arange(24).reshape(4, 6)
     (tensor,) = split(codes, 2, [Port("codes", shape, np.dtype(np.int64))], (1,) * 4)
     assert tensor.shape == (2, 1, 4, 3) and tensor[1, 0, 0].tolist() == [3, 4, 5]
-    found, chunks = join([tensor], (1,) * 4)
-    assert np.array_equal(found, codes) and chunks == 2
+    found, stretches = join([tensor], (1,) * 4)
+    assert np.array_equal(found, codes) and stretches == 2
 
 
 @pytest.mark.parametrize("change", [
-    {"rates": [1, 2]}, {"rates": [1, 6, 0]}, {"chunks": 2}, {"chunks": 0}, {"scales": [1.0, 2.0]}, {"frames": -1},
+    {"rates": [1, 2]}, {"rates": [1, 6, 0]}, {"stretches": 2}, {"stretches": 0}, {"scales": [1.0, 2.0]}, {"frames": -1},
     {"books": 10**9, "frames": 0, "rates": []}, {"sample_rate": 0}, {"frame_size": 0}, {"samples": -1},
     {"cardinality": 1}, {"cardinality": 2**70}, {"version": 2}, {"format": "other"}, {"scales": "loud"},
 ])  # fmt: skip

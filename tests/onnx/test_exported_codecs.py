@@ -29,7 +29,7 @@ class Exports(dict[str, ExportedModel]):
         "dac": codec_exports.dac,
         "encodec": codec_exports.encodec,
         "encodec_scaled": codec_exports.encodec_scaled,
-        "encodec_chunked": codec_exports.encodec_chunked,
+        "encodec_stretched": codec_exports.encodec_stretched,
         "mimi": codec_exports.mimi,
         "mimi_streaming": mimi_streaming.streaming_mimi,
         "snac": codec_stand_ins.snac,
@@ -85,7 +85,7 @@ def test_codec_description_follows_from_configuration_and_graphs(
 
 @pytest.mark.parametrize(("name", "frames"), [
     ("dac", 40), ("dac", 57), ("encodec", 40), ("encodec", 57), ("encodec_scaled", 40), ("encodec_scaled", 57),
-    ("encodec_chunked", 45), ("mimi", 12), ("mimi", 31), ("mimi_streaming", 12), ("mimi_streaming", 131),
+    ("encodec_stretched", 45), ("mimi", 12), ("mimi", 31), ("mimi_streaming", 12), ("mimi_streaming", 131),
 ])  # fmt: skip
 def test_clip_through_an_export_is_what_transformers_makes_of_it(exported: Exports, name: str, frames: int) -> None:
     codec = ExportedCodec(exported[name].folder)

@@ -37,7 +37,7 @@ class _Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     samples: int
     codec: str = ""
     rates: tuple[int, ...] = ()
-    chunks: int = 1
+    stretches: int = 1
     scales: tuple[float, ...] = ()
 
     def makes_sense(self) -> bool:
@@ -47,8 +47,9 @@ class _Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         )
         sound = self.sample_rate >= 1 and self.frame_size >= 1 and self.samples >= 0
         rates = not self.rates or (min(self.rates) >= 1 and sum(self.rates) == self.books)
-        chunks = self.chunks >= 1 and self.frames % self.chunks == 0 and len(self.scales) in (0, self.chunks)
-        return counts and sound and rates and chunks and all(math.isfinite(scale) for scale in self.scales)
+        stretches = self.stretches >= 1 and self.frames % self.stretches == 0
+        scales = len(self.scales) in (0, self.stretches) and all(math.isfinite(scale) for scale in self.scales)
+        return counts and sound and rates and stretches and scales
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,10 +67,10 @@ class PackedCodes:
     """The codec's family; empty: the embedded one."""
     rates: tuple[int, ...] = ()
     """Codes that each book has in one frame; empty: one each."""
-    chunks: int = 1
+    stretches: int = 1
     """Equal stretches of frames that the codec looked at one by one."""
     scales: tuple[float, ...] = ()
-    """By how much each chunk was divided before it was encoded; empty: by nothing."""
+    """By how much each stretch was divided before it was encoded; empty: by nothing."""
 
     @property
     def description(self) -> CodecDescription:
@@ -95,7 +96,7 @@ def pack(packed: PackedCodes) -> bytes:
         samples=packed.samples,
         codec=packed.codec,
         rates=packed.rates,
-        chunks=packed.chunks,
+        stretches=packed.stretches,
         scales=packed.scales,
     )
     width = code_bits(packed.cardinality)
@@ -116,7 +117,7 @@ def unpack(data: bytes) -> PackedCodes:
         header.samples,
         header.codec,
         header.rates,
-        header.chunks,
+        header.stretches,
         header.scales,
     )
 

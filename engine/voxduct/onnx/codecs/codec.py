@@ -47,7 +47,9 @@ class ExportedCodec:
         if self._encoder is not None and self._decoder is not None and self._decoder.scales is not None:
             self._encoder.give_scales(self._decoder.scales)
         rates = find_rates(folder, facts, self._encoder, self._decoder)
-        self.description = CodecDescription(facts.family, facts.sample_rate, facts.frame_size, facts.cardinality, rates)
+        self.description = CodecDescription(
+            facts.family.value, facts.sample_rate, facts.frame_size, facts.cardinality, rates
+        )
         self.sample_rate, self.frame_size = facts.sample_rate, facts.frame_size
         self.num_codebooks, self.cardinality = self.description.codes_per_frame, facts.cardinality
         self.delay_samples = facts.delay_samples
@@ -78,8 +80,8 @@ class ExportedCodec:
         if not len(samples) or len(samples) % self.frame_size:
             raise InferenceError(f"{len(samples)} samples are no whole frames of {self.frame_size}")
         parts = list(self._encode(samples, state))
-        if any(part.scales or part.chunks > 1 for part in parts):
-            raise InferenceError(f"codes of {self.folder.name} go with scales or in chunks; encode whole clips")
+        if any(part.scales or part.stretches > 1 for part in parts):
+            raise InferenceError(f"codes of {self.folder.name} go with scales or in stretches; encode whole clips")
         return np.concatenate([part.codes for part in parts], axis=1)
 
     def decode(self, codes: Ints, state: object) -> Samples:
@@ -110,7 +112,7 @@ class ExportedCodec:
         padded = np.pad(samples, (0, self.delay_samples))
         padded = np.pad(padded, (0, -len(padded) % self.frame_size))
         parts = list(self._encode(padded, self.new_encoder_state()))
-        if len(parts) > 1 and any(part.scales or part.chunks > 1 for part in parts):
+        if len(parts) > 1 and any(part.scales or part.stretches > 1 for part in parts):
             raise ModelError(f"{self.folder} has an encoder of fixed length that scales; export it with any length")
         about, codes = self.description, np.concatenate([part.codes for part in parts], axis=1)
         return PackedCodes(
@@ -121,7 +123,7 @@ class ExportedCodec:
             len(samples),
             codec=about.family,
             rates=about.rates if len(set(about.rates)) > 1 else (),
-            chunks=parts[0].chunks,
+            stretches=parts[0].stretches,
             scales=parts[0].scales,
         )
 
@@ -138,7 +140,7 @@ class ExportedCodec:
         self._check_length(packed.codes.shape[1] * self.frame_size, decoder.graph)
         if not packed.codes.shape[1]:
             return np.zeros(0, np.float32)
-        if decoder.scales is None and packed.chunks == 1 and not packed.scales:
+        if decoder.scales is None and packed.stretches == 1 and not packed.scales:
             sound = self.decode(packed.codes, self.new_decoder_state())[self.delay_samples :]
         else:
             sound = self._say_scaled(packed, decoder)
@@ -163,7 +165,7 @@ class ExportedCodec:
                     f"{encoder.graph.path.name} made codes of shape {found.codes.shape} of {frames} frames; are books "
                     f"and frame size in config.json or {OWN} right?"
                 )
-            padded = encoder.fixed_samples is not None and found.chunks == 1
+            padded = encoder.fixed_samples is not None and found.stretches == 1
             yield Encoded(found.codes[:, :frames], 1, found.scales) if padded else found
 
     def _say(self, codes: Ints, state: object) -> Samples:
@@ -185,7 +187,7 @@ class ExportedCodec:
             wrong = "lack their scales" if decoder.scales is not None else "have scales, which this decoder cannot take"
             raise AudioFormatError(f"these codes {wrong}; encode the sound again with {self.folder.name}")
         memory = decoder.graph.new_memory()
-        sound = decoder.run(packed.codes, self.description.rates, memory, packed.chunks, packed.scales)
+        sound = decoder.run(packed.codes, self.description.rates, memory, packed.stretches, packed.scales)
         return np.pad(sound[self.delay_samples :], (0, max(0, packed.samples + self.delay_samples - len(sound))))
 
     def _check(self, codes: Ints) -> None:

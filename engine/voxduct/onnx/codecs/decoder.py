@@ -52,16 +52,16 @@ class CodecDecoder:
         return codes // (rates[0] if len(self._codes) > 1 else 1)
 
     def run(
-        self, codes: Ints, rates: tuple[int, ...], memory: object, chunks: int = 1, scales: tuple[float, ...] = ()
+        self, codes: Ints, rates: tuple[int, ...], memory: object, stretches: int = 1, scales: tuple[float, ...] = ()
     ) -> Samples:
         """Codes of shape [codes of a frame, frames] to samples [n]; advances `memory`.
 
         Raises:
-            InferenceError: the graph failed, or takes no such chunks; `memory` is as it was.
+            InferenceError: the graph failed, or takes no such stretches; `memory` is as it was.
         """
-        if chunks > 1 and len(self._codes[0].shape) != MAX_RANK:
-            raise InferenceError(f"{self.graph.path.name} takes no codes in {chunks} chunks")
-        arrays = split(codes, chunks, self._codes, rates)
+        if stretches > 1 and len(self._codes[0].shape) != MAX_RANK:
+            raise InferenceError(f"{self.graph.path.name} takes no codes in {stretches} stretches")
+        arrays = split(codes, stretches, self._codes, rates)
         feeds = {port.name: array for port, array in zip(self._codes, arrays, strict=True)}
         if self._scales is not None:
             feeds[self._scales.name] = self._shaped(scales)
@@ -71,7 +71,7 @@ class CodecDecoder:
         return np.ascontiguousarray(sound.reshape(-1), np.float32)
 
     def _shaped(self, scales: tuple[float, ...]) -> Array:
-        """As [chunks], [chunks, batch] or [chunks, batch, 1]."""
+        """As [stretches], [stretches, batch] or [stretches, batch, 1]."""
         assert self._scales is not None
         shape = (-1,) + (1,) * (len(self._scales.shape) - 1) if self._scales.shape else ()
         return np.array(scales, self._scales.dtype).reshape(shape)

@@ -23,9 +23,9 @@ class Encoded:
 
     codes: Ints
     """Shape [codes of a frame, frames]."""
-    chunks: int
+    stretches: int
     scales: tuple[float, ...]
-    """By how much each chunk was divided; empty where the graph divides by nothing."""
+    """By how much each stretch was divided; empty where the graph divides by nothing."""
 
 
 class CodecEncoder:
@@ -77,8 +77,8 @@ class CodecEncoder:
         feeds = {self._sound.name: np.ascontiguousarray(samples, self._sound.dtype).reshape(shape)}
         wanted = [*self._codes, *([] if self._scales is None else [self._scales])]
         found = self.graph.run(feeds, wanted, memory)
-        codes, chunks = join(found[: len(self._codes)], rates)
+        codes, stretches = join(found[: len(self._codes)], rates)
         scales = tuple(float(one) for one in found[-1].reshape(-1)) if self._scales is not None else ()
-        if self._scales is not None and len(scales) != chunks:
-            raise InferenceError(f"{self.graph.path.name} gave {len(scales)} scales for {chunks} chunks of sound")
-        return Encoded(codes, chunks, scales)
+        if self._scales is not None and len(scales) != stretches:
+            raise InferenceError(f"{self.graph.path.name} gave {len(scales)} scales for {stretches} stretches of sound")
+        return Encoded(codes, stretches, scales)

@@ -1,8 +1,9 @@
 """Codes as graphs exchange them, and as everybody else does: [codes of a frame, frames].
 
-One tensor holds all books, as [chunks, batch, books, frames], [batch, books, frames], [books, batch, frames] or, of a
-single book, [batch, frames] or [frames]. Or each book has a tensor of its own, of which some are longer than others:
-then the codes that a book has in one frame are rows one after the other, in order of time.
+One tensor holds all books, as [stretches, batch, books, frames], [batch, books, frames], [books, batch, frames] or, of
+a single book, [batch, frames] or [frames]; `stretches` is what EnCodec calls chunks. Or each book has a tensor of its
+own, of which some are longer than others: then the codes that a book has in one frame are rows one after the other, in
+order of time.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from voxduct.errors import InferenceError
 from voxduct.models import Ints
 from voxduct.onnx.codecs.graph import Array, Port
 
-MAX_RANK = 4  # [chunks, batch, books, frames]
+MAX_RANK = 4  # [stretches, batch, books, frames]
 
 
 def num_books(port: Port) -> int | None:
@@ -31,7 +32,7 @@ def num_books(port: Port) -> int | None:
 
 
 def join(tensors: Sequence[Array], rates: tuple[int, ...]) -> tuple[Ints, int]:
-    """What a graph gave to codes of shape [codes of a frame, frames], and the number of chunks.
+    """What a graph gave to codes of shape [codes of a frame, frames], and the number of stretches.
 
     Raises:
         InferenceError: the tensors are of other shapes than their number and `rates` promise.
@@ -55,21 +56,21 @@ def _join_one(tensor: Array) -> tuple[Ints, int]:
             return codes[0], 1
         case (_, 1, _):
             return codes[:, 0], 1
-        case (chunks, 1, books, _):
-            return codes[:, 0].transpose(1, 0, 2).reshape(books, -1), chunks
+        case (stretches, 1, books, _):
+            return codes[:, 0].transpose(1, 0, 2).reshape(books, -1), stretches
     raise InferenceError(f"codes of shape {tensor.shape} are not of one recording")
 
 
-def split(codes: Ints, chunks: int, ports: Sequence[Port], rates: tuple[int, ...]) -> list[Array]:
+def split(codes: Ints, stretches: int, ports: Sequence[Port], rates: tuple[int, ...]) -> list[Array]:
     """Codes of shape [codes of a frame, frames] to what these inputs take."""
     if len(ports) == 1:
-        return [_shape_one(codes, chunks, ports[0])]
+        return [_shape_one(codes, stretches, ports[0])]
     ends = np.cumsum(rates)[:-1]
     rows = [part.T.reshape(1, -1) for part in np.split(codes, ends)]
     return [_shape_one(row, 1, port) for row, port in zip(rows, ports, strict=True)]
 
 
-def _shape_one(codes: Ints, chunks: int, port: Port) -> Array:
+def _shape_one(codes: Ints, stretches: int, port: Port) -> Array:
     books = codes.shape[0]
     match port.shape:
         case (_,):
@@ -81,5 +82,5 @@ def _shape_one(codes: Ints, chunks: int, port: Port) -> Array:
         case (_, _, _):
             shaped = codes[None]
         case _:
-            shaped = codes.reshape(books, chunks, -1).transpose(1, 0, 2)[:, None]
+            shaped = codes.reshape(books, stretches, -1).transpose(1, 0, 2)[:, None]
     return np.ascontiguousarray(shaped, port.dtype)
