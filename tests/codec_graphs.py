@@ -25,7 +25,7 @@ def write_codec(folder: Path) -> Path:
     return folder
 
 
-def value(name: str, kind: int, shape: Shape) -> object:
+def value(name: str, kind: int, shape: Shape | None) -> object:
     return helper.make_tensor_value_info(name, kind, shape)
 
 
@@ -43,7 +43,7 @@ def write_encoder(folder: Path, sound: Shape | None = None, codes: Shape | None 
     """The mean of ten samples as a code of one book."""
     pool = helper.make_node("AveragePool", ["wide"], ["means"], kernel_shape=[10], strides=[10])
     inputs = [value("sound", kind, sound or [1, 1, "n"])]
-    outputs = [value("found", INT, codes or [1, 1, "m"])]
+    outputs = [value("found", INT, [1, 1, "m"] if codes is None else codes)]
     nodes = [cast("sound", "wide", FLOAT), pool, cast("means", "found", INT)]
     write_graph(folder / "onnx/encoder_model.onnx", inputs, outputs, nodes)
 

@@ -186,6 +186,25 @@ def test_books_that_graphs_leave_open_are_counted(folder: Path) -> None:
     assert ExportedCodec(folder).num_codebooks == 1
 
 
+def test_codes_of_which_the_graph_says_no_shape_are_understood(folder: Path) -> None:
+    path = folder / "onnx/encoder_model.onnx"
+    nodes = [  # a shape that depends on what is not zero cannot be inferred
+        helper.make_node("AveragePool", ["sound"], ["means"], kernel_shape=[10], strides=[10]),
+        helper.make_node("Shape", ["means"], ["sizes"]), helper.make_node("NonZero", ["sizes"], ["some"]),
+        helper.make_node("Squeeze", ["some"], ["which"]), helper.make_node("Gather", ["sizes", "which"], ["shape"]),
+        helper.make_node("Reshape", ["means", "shape"], ["shaped"]), cast("shaped", "found", INT),
+    ]  # fmt: skip
+    write_graph(path, [value("sound", FLOAT, [1, 1, "n"])], [value("found", INT, None)], nodes)
+    assert Graph(path).outputs[0].shape == ()
+    assert ExportedCodec(folder).encode_clip(np.ones(30, np.float32)).codes.tolist() == [[1, 1, 1]]
+
+
+def test_longest_clip_that_can_be_encoded_can_be_decoded(folder: Path) -> None:
+    codec = ExportedCodec(folder)
+    samples = np.ones(8000 * 600 - 3, np.float32)
+    assert len(codec.decode_clip(codec.encode_clip(samples))) == len(samples)
+
+
 def test_books_that_nobody_counts_raise_model_error(folder: Path) -> None:
     (folder / "onnx/encoder_model.onnx").unlink()
     write_decoder(folder, codes=[1, "books", "m"])

@@ -23,13 +23,15 @@ from voxduct.onnx.runtime import OrtOptions
 
 STREAM_FRAMES = 50  # frames that a graph with states is given at once
 MAX_WHOLE_S = 600  # seconds that a graph without states is given at once
+SPARE = 1.25  # frames may be so much more than the sound that they code: padding, stretches that overlap
 
 
 class ExportedCodec:
     """EnCodec, DAC, Mimi, SNAC or WavTokenizer.
 
     A graph with states hears and says a stream piece by piece. One without takes every call for a whole recording: cut
-    into pieces, sound and codes differ at the seams.
+    into pieces, sound and codes differ at the seams. A graph of a fixed length gets silence behind what is shorter, so
+    that of a stream only the last piece may be.
     """
 
     def __init__(self, folder: Path, precision: str | None = None, options: OrtOptions | None = None) -> None:
@@ -137,7 +139,7 @@ class ExportedCodec:
         """
         check_codes(packed, self.description)
         decoder = self._need_decoder()
-        self._check_length(packed.codes.shape[1] * self.frame_size, decoder.graph)
+        self._check_length(int(packed.codes.shape[1] * self.frame_size / SPARE), decoder.graph)
         if not packed.codes.shape[1]:
             return np.zeros(0, np.float32)
         if decoder.scales is None and packed.stretches == 1 and not packed.scales:

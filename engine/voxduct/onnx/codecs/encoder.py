@@ -40,7 +40,7 @@ class CodecEncoder:
         if any(size not in (None, 1) for size in self._sound.shape[:-1]):
             raise graph.refuse("does not take one recording of one channel")
         self._codes = [port for port in graph.outputs if port.is_codes]
-        if not self._codes or any(not 1 <= len(port.shape) <= MAX_RANK for port in self._codes):
+        if not self._codes or any(len(port.shape) > MAX_RANK for port in self._codes):  # 0: the graph does not say
             raise graph.refuse("is no encoder: those give codes")
         self._floats = [port for port in graph.outputs if not port.is_codes]
         self._scales: Port | None = None
