@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from tests.codec_graphs import (
@@ -22,7 +24,7 @@ from tests.codec_graphs import (
 )
 from voxduct.errors import AudioFormatError, InferenceError, ModelError, UnknownModelError
 from voxduct.onnx.codecs import ExportedCodec
-from voxduct.onnx.codecs.families import read_facts
+from voxduct.onnx.codecs.families import Family, read_facts
 from voxduct.onnx.codecs.files import find_files
 from voxduct.onnx.codecs.graph import Graph
 
@@ -56,6 +58,7 @@ def test_codec_whatever_names_and_types_encodes_and_decodes(folder: Path, kind: 
     ({**DAC, "downsampling_ratios": [2, -5]}, "frame_size is -10"),
     ({"model_type": "mimi", "sampling_rate": 8000, "frame_rate": 12.7, "codebook_size": 16}, "no whole number"),
     ({"sampling_rate": 8000, "encoder_rates": [2], "vq_strides": [4, 3], "codebook_size": 16}, "vq_strides are"),
+    ({"sampling_rate": 8000, "encoder_rates": [2], "vq_strides": [4, 0], "codebook_size": 16}, "by zero"),
 ])  # fmt: skip
 def test_config_that_does_not_say_enough_raises_model_error(tmp_path: Path, config: object, wanted: str) -> None:
     write_config(tmp_path, config)
@@ -94,6 +97,35 @@ def test_own_config_goes_before_the_published_one(folder: Path) -> None:
     facts = read_facts(folder)
     assert (facts.cardinality, facts.encoder, facts.decoder) == (99, "encoder_model", "speaker")
     assert facts.delay_samples == 3
+
+
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(-3, 10**6), st.floats(), st.text(max_size=5),
+    st.lists(st.one_of(st.integers(-2, 9), st.floats(), st.text(max_size=2)), max_size=4), st.just({}),
+)  # fmt: skip
+KEYS = (
+    "sampling_rate", "frame_size", "cardinality", "codebook_size", "upsampling_ratios", "downsampling_ratios", "rates",
+    "frame_rate", "encoder_rates", "vq_strides", "hop_length", "delay_samples", "encoder", "decoder",
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    family=st.one_of(st.sampled_from(list(Family)), VALUES),
+    config=st.dictionaries(st.sampled_from(KEYS), VALUES),
+    own=st.dictionaries(st.sampled_from(KEYS), VALUES),
+)
+def test_any_config_is_understood_or_raises_model_error(
+    tmp_path: Path, family: object, config: dict[str, object], own: dict[str, object]
+) -> None:
+    write_config(tmp_path, {"model_type": family, **config})
+    write_config(tmp_path, own, "codec.json")
+    try:
+        facts = read_facts(tmp_path)
+    except ModelError:
+        return
+    assert facts.sample_rate >= 1 and facts.frame_size >= 1 and facts.cardinality >= 2
+    assert facts.rates is None or min(facts.rates) >= 1
 
 
 def test_own_config_that_says_all_needs_no_other(tmp_path: Path) -> None:

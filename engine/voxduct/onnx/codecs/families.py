@@ -67,7 +67,7 @@ def read_facts(folder: Path) -> CodecFacts:
     known = {"sampling_rate": _read(folder / PREPROCESSOR).get("sampling_rate"), **config}
     try:
         return _facts(family, {**_translated(family, known, own), **own})
-    except (KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, KeyError, TypeError, ValueError) as error:
         raise ModelError(
             f"{folder} does not say what its codec is ({_what(error)}); write it into {OWN} (see docs/codecs.md)"
         ) from error
@@ -90,7 +90,7 @@ def _facts(family: Family, found: Config) -> CodecFacts:
         _count(found, "sampling_rate"),
         _count(found, "frame_size"),
         _count(found, "cardinality", least=2),
-        None if rates is None else tuple(_count({"rates": rate}, "rates") for rate in rates),
+        None if rates is None else _counts(rates),
         _count(found, "delay_samples", least=0) if "delay_samples" in found else 0,
         _stem(found.get("encoder", ENCODER)),
         _stem(found.get("decoder", DECODER)),
@@ -128,6 +128,12 @@ def _count(found: Config, name: str, least: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ValueError(f"{name} is {value!r}")
     return value
+
+
+def _counts(rates: object) -> tuple[int, ...]:
+    if not isinstance(rates, list) or not rates:
+        raise ValueError(f"rates are {rates!r}")
+    return tuple(_count({"rates": rate}, "rates") for rate in rates)
 
 
 def _stem(name: object) -> str:
