@@ -211,6 +211,8 @@ def test_parser_keeps_the_documented_commands() -> None:
         "transcribe --vtt a.wav",
         "say hello -o out.wav --voice ada --seed 3",
         "codec encode in.wav out",
+        "codec decode in out.wav --codec folder:fp16",
+        "codec compare in.wav --codec voxduct --codec folder --rounds 3 --json",
         "models list",
         "models verify",
         "bench latency --json --sessions 4 --speaking 1",

@@ -26,6 +26,17 @@ def test_resampler_any_chunking_equals_offline(rate: int, cuts: list[int]) -> No
     np.testing.assert_allclose(np.concatenate([*streamed, resampler.flush()]), whole, atol=1e-6)
 
 
+@pytest.mark.parametrize("rate", [24_000, 44_100])
+@settings(max_examples=10, deadline=None)
+@given(cuts=CUTS)
+def test_resampler_to_another_rate_any_chunking_equals_offline(rate: int, cuts: list[int]) -> None:
+    audio = NOISE[:16_000]
+    resampler = Resampler(16_000, rate)
+    streamed = [resampler.feed(chunk) for chunk in split(audio, cuts)]
+    whole = soxr.resample(audio, 16_000, rate)
+    np.testing.assert_allclose(np.concatenate([*streamed, resampler.flush()]), whole, atol=1e-6)
+
+
 def test_resampler_at_engine_rate_is_identity() -> None:
     resampler = Resampler(16_000)
     assert resampler.feed(NOISE) is NOISE

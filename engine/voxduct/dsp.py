@@ -1,4 +1,4 @@
-"""Signal processing: resampling to the engine's rate, and Whisper's log-mel features.
+"""Signal processing: resampling to the engine's rate and from it, and Whisper's log-mel features.
 
 Both give the same numbers for every way of cutting the audio into chunks.
 """
@@ -24,25 +24,23 @@ Doubles = npt.NDArray[np.float64]
 
 
 class Resampler:
-    """Turns a stream of any rate into 16 kHz with soxr's high quality; the identity when it already is.
+    """Turns a stream of any rate into 16 kHz, or another, with soxr's high quality; the identity when it already is.
 
     The filter looks ahead, so `feed` returns somewhat less than its share until `flush`.
     """
 
-    def __init__(self, sample_rate: int) -> None:
-        self._stream = (
-            None if sample_rate == SAMPLE_RATE else soxr.ResampleStream(sample_rate, SAMPLE_RATE, 1, dtype="float32")
-        )
+    def __init__(self, sample_rate: int, wanted: int = SAMPLE_RATE) -> None:
+        self._stream = None if sample_rate == wanted else soxr.ResampleStream(sample_rate, wanted, 1, dtype="float32")
 
     def feed(self, samples: Samples) -> Samples:
-        """Samples of shape [n] at the input rate to samples of shape [m] at 16 kHz."""
+        """Samples of shape [n] at the input rate to samples of shape [m] at the wanted one."""
         if self._stream is None:
             return samples
         resampled: Samples = self._stream.resample_chunk(samples)
         return resampled
 
     def flush(self) -> Samples:
-        """The rest of the stream at 16 kHz, shape [m]; what is fed next starts a new stream."""
+        """The rest of the stream at the wanted rate, shape [m]; what is fed next starts a new stream."""
         if self._stream is None:
             return np.zeros(0, np.float32)
         rest: Samples = self._stream.resample_chunk(np.zeros(0, np.float32), last=True)

@@ -9,8 +9,9 @@ from enum import StrEnum
 from threadpoolctl import threadpool_limits
 
 from voxduct.asr.recogniser import Recogniser
+from voxduct.codec.clip import ClipCodec, StreamedClips
 from voxduct.codec.lyra import Rate
-from voxduct.errors import HubError
+from voxduct.errors import HubError, UnknownModelError
 from voxduct.hub import MANIFEST_NAME, ModelKind, read_manifest, resolve, verify
 from voxduct.hub.catalogue import LocalModel
 from voxduct.hub.client import HubClient
@@ -20,7 +21,8 @@ from voxduct.hub.raw import find_raw
 from voxduct.hub.reference import HubModel
 from voxduct.models import VadModel
 from voxduct.onnx import synthesiser as onnx_synthesiser
-from voxduct.onnx.codec import OnnxCodec
+from voxduct.onnx.codec import OnnxCodec, is_own
+from voxduct.onnx.codecs import ExportedCodec
 from voxduct.onnx.lyra import LyraCodec, LyraModel
 from voxduct.onnx.prepare.lyra import prepare_lyra
 from voxduct.onnx.runtime import OrtOptions, Provider
@@ -42,6 +44,7 @@ class VadKind(StrEnum):
 
 
 Device = Provider
+OWN_FAMILY = "voxduct"  # of codecs that Voxduct made
 # What a device runs best, where the user named no precision; else the folder decides.
 PRECISIONS = {Device.CUDA: "fp16", Device.TENSORRT: "fp16"}
 
@@ -111,6 +114,24 @@ def load_synthesiser(options: EngineOptions) -> Synthesiser:
 def load_codec(options: EngineOptions) -> OnnxCodec:
     """The codec alone; raises ModelError as `load_engine` does."""
     return OnnxCodec(locate(None, ModelKind.CODEC).folder, _ort_options(options))
+
+
+def load_clip_codec(options: EngineOptions, name: str) -> ClipCodec:
+    """A codec in a folder of this machine, `FOLDER` or `FOLDER:PRECISION`: an exported one, or one of Voxduct's own.
+
+    Raises:
+        UnknownModelError: no such folder, or no graphs of this precision.
+        ModelError: its files are damaged, or not those of a codec that is known.
+    """
+    place = resolve(name, ModelKind.CODEC)
+    if not isinstance(place, LocalModel):
+        raise UnknownModelError(f"{name} is no folder; fetch the codec first, and give its folder", param=name)
+    if (place.folder / MANIFEST_NAME).is_file():
+        verify(read_manifest(place.folder))
+    if is_own(place.folder):
+        codec = OnnxCodec(place.folder, _ort_options(options))
+        return StreamedClips(codec, OWN_FAMILY, codec.delay_samples)
+    return ExportedCodec(place.folder, place.precision, _ort_options(options))
 
 
 def load_lyra(options: EngineOptions, rate: Rate) -> LyraCodec:

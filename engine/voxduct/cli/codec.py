@@ -1,7 +1,8 @@
-"""`voxduct codec encode|decode`: sound to codes at a few kilobits per second, and back.
+"""`voxduct codec encode|decode|compare`: sound to codes at a few kilobits per second, and back.
 
-The file is a header line of JSON and then the codes, ten bits each, packed: see `voxduct.codec.packed`. With
-`--codec lyra` it is Lyra's packets one after the other: see `voxduct.cli.codec_lyra`.
+The file is a header line of JSON and then the codes, packed: see `voxduct.codec.packed`. With `--codec lyra` it is
+Lyra's packets one after the other: see `voxduct.cli.codec_lyra`. With `--codec FOLDER` the codec is an exported
+EnCodec, DAC, Mimi, SNAC or WavTokenizer: see `voxduct.cli.codec_folder`.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ from pathlib import Path
 import numpy as np
 
 from voxduct.audio import to_seconds
-from voxduct.cli import codec_lyra
+from voxduct.cli import codec_compare, codec_folder, codec_lyra
 from voxduct.cli.arguments import Commands, add_engine_options, engine_options
 from voxduct.cli.recordings import Recording, write_wav
+from voxduct.codec.clip import check_codes, describe
 from voxduct.codec.packed import PackedCodes, pack, unpack
 from voxduct.codec.stream import CodecDecoderStream, CodecEncoderStream
-from voxduct.errors import AudioFormatError, MessageError
-from voxduct.loading import load_codec
-from voxduct.onnx.codec import OnnxCodec
+from voxduct.errors import MessageError
+from voxduct.loading import OWN_FAMILY, load_codec
 
 FRAMES_AT_ONCE = 50
-OURS, LYRA = "voxduct", "lyra"
+OURS, LYRA, FOLDER = "voxduct", "lyra", "folder"
 
 
 def register(commands: Commands) -> None:
@@ -31,23 +32,25 @@ def register(commands: Commands) -> None:
     parser = commands.add_parser("codec", help="sound to codes and back", description=__doc__, allow_abbrev=False)
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     runs = {
-        "encode": {OURS: run_encode, LYRA: codec_lyra.encode},
-        "decode": {OURS: run_decode, LYRA: codec_lyra.decode},
+        "encode": {OURS: run_encode, LYRA: codec_lyra.encode, FOLDER: codec_folder.encode},
+        "decode": {OURS: run_decode, LYRA: codec_lyra.decode, FOLDER: codec_folder.decode},
     }
     for name, text in (("encode", "sound to codes"), ("decode", "codes to a WAV file")):
         action = actions.add_parser(name, help=text, description=text, allow_abbrev=False)
         action.add_argument("input", type=Path, metavar="IN")
         action.add_argument("output", type=Path, metavar="OUT")
-        action.add_argument("--codec", choices=[OURS, LYRA], default=OURS, help=f"default {OURS}")
+        which = f"{OURS} (default), {LYRA}, or a folder with a codec's graphs; :fp16 after it chooses a precision"
+        action.add_argument("--codec", default=OURS, help=which)
         codec_lyra.add_options(action)
         add_engine_options(action, hears=False, speaks=False)
         action.set_defaults(run=_run, runs=runs[name])
+    codec_compare.register(actions)
 
 
 def _run(options: argparse.Namespace) -> int:
     if options.codec != LYRA and options.kbps is not None:
         raise MessageError("--kbps is of --codec lyra; this codec has one rate", param="kbps")
-    code: int = options.runs[options.codec](options)
+    code: int = options.runs.get(options.codec, options.runs[FOLDER])(options)
     return code
 
 
@@ -64,22 +67,16 @@ def run_encode(options: argparse.Namespace) -> int:
     codes = np.concatenate(parts, axis=1)
     data = pack(PackedCodes(codes, codec.cardinality, codec.sample_rate, codec.frame_size, samples))
     options.output.write_bytes(data)
-    seconds = to_seconds(samples, codec.sample_rate)
-    print(f"{options.output}: {seconds:.2f} s in {len(data)} bytes ({_kbps(codec):.1f} kbit/s)", file=sys.stderr)
+    seconds, kbps = to_seconds(samples, codec.sample_rate), describe(codec, OWN_FAMILY).kbps
+    print(f"{options.output}: {seconds:.2f} s in {len(data)} bytes ({kbps:.1f} kbit/s)", file=sys.stderr)
     return 0
-
-
-def _kbps(codec: OnnxCodec) -> float:
-    bits = codec.num_codebooks * (codec.cardinality - 1).bit_length()
-    return bits * codec.sample_rate / codec.frame_size / 1000
 
 
 def run_decode(options: argparse.Namespace) -> int:
     """Codes to a WAV file."""
     codec = load_codec(engine_options(options))
     packed = unpack(options.input.read_bytes())
-    if packed.codes.shape[0] != codec.num_codebooks or packed.cardinality != codec.cardinality:
-        raise AudioFormatError(f"{options.input} was written by another codec; encode it again with this one")
+    check_codes(packed, describe(codec, OWN_FAMILY))
     stream = CodecDecoderStream(codec, codec.delay_samples)
     pieces = range(0, packed.codes.shape[1], FRAMES_AT_ONCE)
     parts = [stream.feed(packed.codes[:, at : at + FRAMES_AT_ONCE]) for at in pieces]

@@ -9,9 +9,9 @@ from typing import BinaryIO
 
 import numpy as np
 import soundfile
-import soxr
 
 from voxduct.audio import SAMPLE_RATE, Samples
+from voxduct.dsp import Resampler
 from voxduct.errors import AudioFormatError
 
 BLOCK_S = 10
@@ -33,16 +33,18 @@ class Recording:
         self.path = path
         self.duration = self._file.frames / self._file.samplerate
 
-    def blocks(self) -> Iterator[Samples]:
-        """Samples at 16 kHz, mono (channels are averaged), some seconds at a time."""
+    def blocks(self, sample_rate: int = SAMPLE_RATE) -> Iterator[Samples]:
+        """Samples at this rate, mono (channels are averaged), some seconds at a time."""
         rate = self._file.samplerate
-        resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
+        resampler = Resampler(rate, sample_rate)
         with self._file as file:
             for block in file.blocks(rate * BLOCK_S, dtype="float32", always_2d=True):
-                mono = np.ascontiguousarray(block.mean(axis=1))
-                yield mono if resampler is None else resampler.resample_chunk(mono)
-        if resampler is not None:
-            yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+                yield resampler.feed(np.ascontiguousarray(block.mean(axis=1)))
+        yield resampler.flush()
+
+    def samples(self, sample_rate: int = SAMPLE_RATE) -> Samples:
+        """All of it at once, for those who need that; shape [n]."""
+        return np.concatenate([np.zeros(0, np.float32), *self.blocks(sample_rate)])
 
 
 def write_wav(target: Path | BinaryIO, samples: Samples, sample_rate: int) -> None:

@@ -16,6 +16,15 @@ CODEC_TYPE = "voxduct-codec"
 FIELDS = ("sampling_rate", "frame_size", "num_codebooks", "cardinality")
 
 
+def is_own(folder: Path) -> bool:
+    """Whether a folder says that it holds such a codec; does not raise."""
+    try:
+        read_config(folder, CODEC_TYPE, ())
+    except ModelError:
+        return False
+    return True
+
+
 class GraphState:
     """What one stream's graph remembers; replaced as a whole by every run."""
 
