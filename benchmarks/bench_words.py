@@ -40,7 +40,7 @@ from voxduct.asr.recordings.segments import Segment
 from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.bench.progress import tracked
 from voxduct.bench.results import Figures, keep, machine_card, percentile, rounded
-from voxduct.bench.scoring import WordErrors, align, normalise
+from voxduct.bench.scoring import WordErrors, align, normalise, right_words, spoken_words_of
 from voxduct.cli.listening import Algorithm, listen
 from voxduct.events import CommittedText, Word
 from voxduct.loading import EngineOptions, load_engine
@@ -175,20 +175,20 @@ def vad_silences(model: VadModel, samples: Samples) -> Silences:
 
 def compare(found: Found, tape: Tape, words: Sequence[Word], silences: Silences) -> None:
     """Adds what was heard of one tape."""
-    heard = [" ".join(normalise(word.text)) for word in words]
-    alignment = align([word.text for word in tape.words], heard)
-    right = {j: i for i, j in alignment.pairs if tape.words[i].text == heard[j]}
+    said, heard = [word.text for word in tape.words], spoken_words_of([word.text for word in words])
+    alignment = align(said, [one.text for one in heard])
+    right = right_words(said, heard, alignment)
     for number, word in enumerate(words):
         found.confidence.append(word.probability)
         found.right.append(number in right)
         place = bisect_right(silences, (word.start, sys.maxsize)) - 1
         found.silent += place >= 0 and word.start < silences[place][1]
         if number in right:
-            known = tape.words[right[number]]
+            first, last = (tape.words[index] for index in right[number])
             for errors, given, true in (
-                (found.starts, word.start, known.start),
-                (found.raw_starts, word.start, known.raw_start),
-                (found.ends, word.end, known.end),
+                (found.starts, word.start, first.start),
+                (found.raw_starts, word.start, first.raw_start),
+                (found.ends, word.end, last.end),
             ):
                 if true is not None:
                     errors.append((given - true) * 1000 / SAMPLE_RATE)

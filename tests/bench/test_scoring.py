@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voxduct.bench.scoring import align, normalise, word_errors
+from voxduct.bench.scoring import align, normalise, right_words, spoken_words_of, word_errors
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "d"]), max_size=12)
 
@@ -28,6 +28,15 @@ WORDS = st.lists(st.sampled_from(["a", "b", "c", "d"]), max_size=12)
 )
 def test_normalise_leaves_words_only(text: str, words: str) -> None:
     assert normalise(text) == words.split()
+
+
+def test_right_words_figures_are_right_when_all_that_they_say_is() -> None:
+    said = normalise("it happened in nineteen eighty eight they say")
+    spoken = spoken_words_of(["It", "happened", "in", "1988.", "The", "say"])
+    alignment = align(said, [one.text for one in spoken])
+    assert right_words(said, spoken, alignment) == {0: (0, 0), 1: (1, 1), 2: (2, 2), 3: (3, 5), 5: (7, 7)}
+    spoken = spoken_words_of(["It", "happened", "in", "1987."])
+    assert 3 not in right_words(said, spoken, align(said, [one.text for one in spoken]))
 
 
 @given(WORDS.filter(bool), WORDS)

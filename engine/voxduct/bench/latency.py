@@ -31,7 +31,7 @@ from voxduct.bench.clips import Clip, Tape, join
 from voxduct.bench.live import Heard, HeardWord, play, say
 from voxduct.bench.local_server import Address
 from voxduct.bench.results import Figures, milliseconds, percentile, rounded
-from voxduct.bench.scoring import WordErrors, align, normalise
+from voxduct.bench.scoring import WordErrors, align, normalise, right_words, spoken_words_of
 from voxduct.bench.server_metrics import LOOP_LAG, ServerMetrics
 from voxduct.errors import ServerError
 from voxduct_client import Client
@@ -156,12 +156,13 @@ def latencies(tape: Tape, heard: Sequence[Heard]) -> Latencies:
 
 def _add_words(found: Latencies, tape: Tape, words: Sequence[HeardWord]) -> None:
     said = [word for placed in tape.placed for word in normalise(placed.clip.text)]
-    alignment = align(said, [" ".join(normalise(word.text)) for word in words])
+    spoken = spoken_words_of([word.text for word in words])
+    alignment = align(said, [one.text for one in spoken])
     ends = _known_ends(tape)
     found.commit_by_model_times.extend(word.committed - word.end for word in words)
-    for index, at in alignment.pairs:
-        end, word = ends[index], words[at]
-        if end is not None and said[index] == " ".join(normalise(word.text)):
+    for at, (_, last) in right_words(said, spoken, alignment).items():
+        end, word = ends[last], words[at]
+        if end is not None:
             found.commit.append(word.committed - end)
             found.word_end_errors.append(abs(word.end - end))
     found.errors += alignment.errors

@@ -69,6 +69,33 @@ class WordErrors:
 
 
 @dataclass(frozen=True, slots=True)
+class Spoken:
+    """A word that was compared, and the written word that it belongs to: `1988.` is three of them."""
+
+    text: str
+    written: int
+    """Index of the written word."""
+
+
+def spoken_words_of(written: Sequence[str]) -> list[Spoken]:
+    """The words to compare of words that were written one by one."""
+    return [Spoken(text, index) for index, word in enumerate(written) for text in normalise(word)]
+
+
+def right_words(reference: Sequence[str], spoken: Sequence[Spoken], alignment: Alignment) -> dict[int, tuple[int, int]]:
+    """Which written words are right, all that they say: to the first and last word of the reference in them.
+
+    `alignment` is that of `reference` with the texts of `spoken`.
+    """
+    equal = {j: i for i, j in alignment.pairs if reference[i] == spoken[j].text}
+    places: dict[int, list[int | None]] = {}
+    for j, one in enumerate(spoken):
+        places.setdefault(one.written, []).append(equal.get(j))
+    found = {written: [i for i in where if i is not None] for written, where in places.items() if None not in where}
+    return {written: (where[0], where[-1]) for written, where in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
 class Alignment:
     """A cheapest way from the reference to the hypothesis."""
 
