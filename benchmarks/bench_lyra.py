@@ -9,10 +9,10 @@ one frame at a time, the two in turn. `ms` is the median over all frames of all 
 median; a machine that is busy otherwise shows in the distance between the two. `cpu_ms` is processor time of the whole
 process, so that waiting for the core does not count; sharing its caches still does. The gate is 0.7 ms for both.
 
-Sound: `mel_distance` is the mean absolute difference of natural-log mel energies (80 bands, 25-ms windows every 10 ms,
-floor 1e-5), `snr_db` signal over difference after the best gain, and `segmental_snr_db` its mean over 20-ms frames of
-speech, each clipped to -10 to 35 dB. A generative decoder makes sound that is alike, not equal: SNR is low where an ear
-hears little, so compare these with the same codec's other rates and with nothing else.
+Sound: `mel_distance` is as `voxduct.bench.fidelity` defines it, `snr_db` signal over difference after the best gain,
+and `segmental_snr_db` its mean over 20-ms frames of speech, each clipped to -10 to 35 dB. A generative decoder makes
+sound that is alike, not equal: SNR is low where an ear hears little, so compare these with the same codec's other rates
+and with nothing else.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ import soundfile
 from threadpoolctl import threadpool_limits
 
 from voxduct.audio import Samples
+from voxduct.bench.fidelity import mel_distance
 from voxduct.codec.lyra import Rate
 from voxduct.codec.stream import decode_all, encode_all
 from voxduct.onnx.lyra import LyraCodec, LyraModel
@@ -37,7 +38,6 @@ from voxduct.onnx.prepare.lyra import prepare_lyra
 
 CLIP = "sample1_16kHz.wav"
 GATE_MS = 0.7
-WINDOW, HOP, BANDS, FLOOR = 400, 160, 80, 1e-5
 QUIET_DB = 40.0  # below the loudest frame, and no speech
 
 
@@ -99,26 +99,6 @@ def run(codec: LyraCodec, frames: np.ndarray) -> np.ndarray:
         codec.decode(codes, decoder)
         times[:, index] = encoded - begun, time.perf_counter() - encoded
     return times
-
-
-def mel_distance(clip: Samples, back: Samples) -> float:
-    """Of natural-log energies."""
-    return float(np.abs(log_mel(clip) - log_mel(back)).mean())
-
-
-def log_mel(samples: Samples) -> np.ndarray:
-    """Shape [frames, bands]."""
-    windows = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP] * np.hanning(WINDOW)
-    return np.asarray(np.log(np.maximum(np.abs(np.fft.rfft(windows, 512)) ** 2 @ mel_bands(), FLOOR)))
-
-
-def mel_bands() -> np.ndarray:
-    """Triangles from 0 to 8 kHz on the HTK scale, shape [257, bands]."""
-    edges = 700 * (10 ** (np.linspace(0, 2595 * np.log10(1 + 8000 / 700), BANDS + 2) / 2595) - 1)
-    bins = np.linspace(0, 8000, 257)[:, None]
-    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
-    return np.maximum(0, np.minimum(rising, falling))
 
 
 def snr(clip: Samples, back: Samples) -> float:

@@ -131,7 +131,7 @@ class LyraCodec:
 
 def _read_books(path: Path, shape: tuple[int, int, int]) -> npt.NDArray[np.float32]:
     try:
-        books = np.load(path, allow_pickle=False)
+        books: npt.NDArray[np.float32] = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
         raise ModelError(f"{path} cannot be read; convert the model again") from error
     if books.shape != shape or books.dtype != np.float32:

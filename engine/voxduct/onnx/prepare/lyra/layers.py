@@ -79,7 +79,7 @@ def transposed(build: GraphBuilder, step: Step) -> list[str]:
     bias = step.constant(3)
     if step.without is not None:
         ours, over = moments * stride, weights.shape[1] - stride
-        bias = np.concatenate([np.tile(bias, (ours, 1)), np.tile(bias - step.without, (over, 1))])
+        bias = np.concatenate([np.tile(bias, (ours, 1)), np.tile(np.subtract(bias, step.without), (over, 1))])
     return [convolve_transposed(build, step.names[2], weights, bias, stride, moments)]
 
 
