@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import soundfile
 from voxduct.bench import codec, codec_plot, coders
 from voxduct.bench.clips import Clip, read_sound
 from voxduct.bench.codec_scores import OTHER_EAR, OUR_EAR, ClipScore, mean, row, table
+from voxduct.bench.fidelity import aligned
 from voxduct.bench.scoring import WordErrors
 from voxduct.cli import main
 from voxduct.errors import ExtraError, HubError
@@ -117,6 +119,30 @@ def test_coders_that_are_not_here_are_missing_with_the_reason(monkeypatch: pytes
     found, missing = coders.find_coders(("lyra", "opus"), EngineOptions(), None)
     assert not found
     assert "models pull" in missing["lyra"] and "ffmpeg" in missing["opus"]
+
+
+def test_opus_of_a_program_that_lacks_it_is_missing_with_what_the_program_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "ffmpeg"
+    program.write_text("#!/bin/sh\necho 'Unknown encoder libopus' >&2\nexit 8\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setattr("shutil.which", lambda name: str(program))
+    found, missing = coders.find_coders(("opus",), EngineOptions(), None)
+    assert not found and "Unknown encoder libopus" in missing["opus"]
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+def test_opus_sends_about_its_rate_and_comes_back_in_place() -> None:
+    found, missing = coders.find_coders(("opus",), EngineOptions(), None)
+    if missing:
+        pytest.skip(missing["opus"])
+    samples = read_sound(DEMO / "demo-00.opus")
+    results = codec.measure([Clip(DEMO / "demo-00.opus", "")], found, codec.Judges({}, {}, {}), {})
+    for one, kbps in zip(results.rows, coders.OPUS_KBPS, strict=True):
+        assert isinstance(one["kbps"], float) and kbps * 0.7 < one["kbps"] < kbps * 1.2
+    back = found[1].decode(found[1].encode(samples))
+    assert np.corrcoef(samples, aligned(samples, back))[0, 1] > 0.8
 
 
 def test_plot_without_matplotlib_raises_extra_error_naming_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

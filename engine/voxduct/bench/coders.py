@@ -161,11 +161,16 @@ def lyra_coders(options: EngineOptions, folder: Path | None) -> list[Coder]:
 
 
 def opus_coders() -> list[Coder]:
-    """Opus at its rates; raises ExtraError where the program is not there."""
+    """Opus at its rates; raises ExtraError where the program is not there, or was built without libopus."""
     program = shutil.which(PROGRAM)
     if program is None:
         raise ExtraError(f"Opus needs the program {PROGRAM}, which is not installed")
-    return [OpusCoder(kbps, program) for kbps in OPUS_KBPS]
+    coders = [OpusCoder(kbps, program) for kbps in OPUS_KBPS]
+    try:
+        coders[0].startup_s()
+    except ServerError as error:
+        raise ExtraError(f"Opus needs a {PROGRAM} with libopus; {error}") from error
+    return list(coders)
 
 
 def find_coders(

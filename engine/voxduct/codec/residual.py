@@ -32,9 +32,9 @@ class ResidualQuantizer:
             for stage in range(self.stages)
         ]
         """By stage: [entries, entries of all later stages], what a choice adds to their distances."""
-        # An entry of zeros after all others is what an unused code looks up.
-        self._table = np.concatenate([books.reshape(-1, self.width), np.zeros((1, self.width), np.float32)])
-        self._starts = np.arange(self.stages) * self.entries
+        # An entry of zeros after the others of each stage is what -1 looks up.
+        self._table = np.concatenate([books, np.zeros((self.stages, 1, self.width), np.float32)], axis=1)
+        self._numbers = np.arange(self.stages)
 
     def _of(self, stage: int) -> slice:
         return slice(stage * self.entries, (stage + 1) * self.entries)
@@ -45,9 +45,7 @@ class ResidualQuantizer:
 
     def decode(self, codes: Ints) -> Floats:
         """Codes of shape [k], k up to `stages`, to the frame [width] that they stand for; -1 adds nothing."""
-        places = codes + self._starts[: len(codes)]
-        places[codes == UNUSED] = self.stages * self.entries
-        found: Floats = np.add.reduce(self._table.take(places, axis=0), axis=0)
+        found: Floats = np.add.reduce(self._table[self._numbers[: len(codes)], codes], axis=0)
         return found
 
 
