@@ -9,10 +9,10 @@ one frame at a time, the two in turn. `ms` is the median over all frames of all 
 median; a machine that is busy otherwise shows in the distance between the two. `cpu_ms` is processor time of the whole
 process, so that waiting for the core does not count; sharing its caches still does. The gate is 0.7 ms for both.
 
-Sound: `mel_distance` is the mean absolute difference of natural-log mel energies (80 bands, 25-ms windows every 10 ms,
-floor 1e-5), `snr_db` signal over difference after the best gain, and `segmental_snr_db` its mean over 20-ms frames of
-speech, each clipped to -10 to 35 dB. A generative decoder makes sound that is alike, not equal: SNR is low where an ear
-hears little, so compare these with the same codec's other rates and with nothing else.
+Sound: `mel_distance` is as `voxduct.bench.fidelity` defines it, `snr_db` signal over difference after the best gain,
+and `segmental_snr_db` its mean over 20-ms frames of speech, each clipped to -10 to 35 dB. A generative decoder makes
+sound that is alike, not equal: SNR is low where an ear hears little, so compare these with the same codec's other rates
+and with nothing else.
 """
 
 from __future__ import annotations

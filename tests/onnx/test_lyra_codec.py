@@ -122,7 +122,7 @@ def test_codec_foreign_state_raises_type_error(model: LyraModel, sound: np.ndarr
         codec.decode(np.zeros((16, 1), np.int64), codec.new_encoder_state())
 
 
-@pytest.mark.parametrize("name", ["config.json", "onnx/encoder.onnx", "onnx/quantizer_decode.onnx"])
+@pytest.mark.parametrize("name", ["config.json", "onnx/encoder.onnx", "codebooks.npy"])
 def test_model_without_a_file_raises_model_error_naming_it(tmp_path: Path, name: str) -> None:
     folder = prepare_lyra(write_tiny(tmp_path / "in"), tmp_path / "out")
     (folder / name).unlink()

@@ -11,11 +11,13 @@ import onnx
 import pytest
 import soundfile
 
-from tests.lyra_files import CLIP, FEATURES, FRAME, NAMES, QUANTIZERS, published, write_tiny
+from tests.lyra_files import CLIP, FRAME, NAMES, QUANTIZERS, published, write_tiny
 from tests.onnx.tflite_reference import Reference
 from tests.onnx.tflite_writer import FileWriter
+from voxduct.codec.residual import ResidualQuantizer
 from voxduct.errors import ModelError
-from voxduct.onnx.lyra.graph import Buffer, StreamGraph
+from voxduct.onnx.lyra.graph import StreamGraph
+from voxduct.onnx.lyra.layout import CODEBOOKS
 from voxduct.onnx.prepare.lyra import prepare_lyra
 from voxduct.onnx.prepare.lyra.stateful import convert_stateful, state_name
 from voxduct.onnx.tflite import Op, read_tflite
@@ -51,13 +53,12 @@ def test_encoder_graph_follows_the_reference_state_by_state(
     lyra_files: Path, lyra_folder: Path, frames: np.ndarray
 ) -> None:
     reference = Reference(read_tflite(lyra_files / NAMES[0]), "serving_default")
-    audio, made = Buffer(np.zeros((1, FRAME), np.float32)), Buffer(np.zeros((1, 1, FEATURES), np.float32))
-    bound = StreamGraph(lyra_folder / "onnx/encoder.onnx", ("audio",), "features", None).bind({"audio": audio}, made)
+    bound = StreamGraph(lyra_folder / "onnx/encoder.onnx", "audio", "features", None).bind()
     for frame in frames:
         expected = reference.run(input_audio=frame)["output_0"]
-        audio.write(frame)
+        bound.given[:] = frame
         bound.run()
-        assert np.abs(made.read() - expected).max() < TOLERANCE * max(1.0, np.abs(expected).max())
+        assert np.abs(bound.made - expected).max() < TOLERANCE * max(1.0, np.abs(expected).max())
         assert_same_states(reference, bound.states())
 
 
@@ -65,40 +66,38 @@ def test_decoder_graph_follows_the_reference_state_by_state(
     lyra_files: Path, lyra_folder: Path, features: np.ndarray
 ) -> None:
     reference = Reference(read_tflite(lyra_files / NAMES[2]), "serving_default")
-    given, audio = Buffer(np.zeros((1, 1, FEATURES), np.float32)), Buffer(np.zeros((1, FRAME), np.float32))
-    bound = StreamGraph(lyra_folder / "onnx/decoder.onnx", ("features",), "audio", None).bind(
-        {"features": given}, audio
-    )
+    bound = StreamGraph(lyra_folder / "onnx/decoder.onnx", "features", "audio", None).bind()
     for frame in features:
         expected = reference.run(input_audio=frame)["output_0"]
-        given.write(frame)
+        bound.given[:] = frame
         bound.run()
-        assert np.abs(audio.read() - expected).max() < TOLERANCE
+        assert np.abs(bound.made - expected).max() < TOLERANCE
         assert_same_states(reference, bound.states())
 
 
 @pytest.mark.parametrize("count", [1, 16, 30, 46])
-def test_quantizer_graphs_follow_the_reference(
-    lyra_files: Path, lyra_folder: Path, features: np.ndarray, count: int
-) -> None:
+def test_quantizer_follows_the_reference(lyra_files: Path, lyra_folder: Path, features: np.ndarray, count: int) -> None:
     model = read_tflite(lyra_files / NAMES[1])
     encode, decode = Reference(model, "encode"), Reference(model, "decode")
-    given, number = Buffer(np.zeros((1, 1, FEATURES), np.float32)), Buffer(np.array([count], np.int64))
-    codes, back = Buffer(np.zeros((count, 1), np.int64)), Buffer(np.zeros((1, 1, FEATURES), np.float32))
-    graph = StreamGraph(lyra_folder / "onnx/quantizer_encode.onnx", ("features", "num_quantizers"), "codes", None)
-    quantizer = graph.bind({"features": given, "num_quantizers": number}, codes)
-    graph = StreamGraph(lyra_folder / "onnx/quantizer_decode.onnx", ("codes",), "features", None)
-    dequantizer = graph.bind({"codes": codes}, back)
+    quantizer = ResidualQuantizer(np.load(lyra_folder / CODEBOOKS))
+    encoder, codes = quantizer.encoder(count), np.zeros(count, np.int64)
     for frame in features[:40]:
         found = encode.run(input_frames=frame, num_quantizers=np.array(count, np.int32))["output_0"].reshape(-1)
-        given.write(frame)
-        quantizer.run()
-        dequantizer.run()
-        assert codes.read()[:, 0].tolist() == found[:count].tolist()
+        encoder.encode(frame.reshape(-1), codes)
+        assert codes.tolist() == found[:count].tolist()
         indices = np.where(np.arange(QUANTIZERS) < count, found, -1).astype(np.int32).reshape(-1, 1, 1)
         if count == QUANTIZERS or (lyra_files / CLIP).is_file():  # the tiny one knows no unused codes
-            expected = decode.run(encoding_indices=indices)["output_0"]
-            assert np.abs(back.read() - expected).max() < TOLERANCE * max(1.0, np.abs(expected).max())
+            expected = decode.run(encoding_indices=indices)["output_0"].reshape(-1)
+            assert np.abs(quantizer.decode(codes) - expected).max() < TOLERANCE * max(1.0, np.abs(expected).max())
+
+
+@pytest.mark.parametrize("name", ["encoder", "decoder"])
+def test_converted_graphs_cut_no_state_out_of_what_they_compute(lyra_folder: Path, name: str) -> None:
+    graph = onnx.load(str(lyra_folder / f"onnx/{name}.onnx")).graph
+    sizes = {value.name: value.type.tensor_type.shape.dim[0].dim_value for value in (*graph.input, *graph.output)}
+    states = [value.name for value in graph.input if value.name.startswith("state_")]
+    assert all(sizes[f"out_{state}"] > sizes[state] for state in states)
+    assert all(node.op_type not in ("Identity", "Sub") for node in graph.node)
 
 
 def test_prepared_folder_says_what_it_holds(lyra_folder: Path) -> None:

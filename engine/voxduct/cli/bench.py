@@ -1,4 +1,4 @@
-"""`voxduct bench latency|load|wer|tts|peers|noise`: measures; the last line of stdout is one JSON object.
+"""`voxduct bench latency|load|wer|tts|peers|noise|codec`: measures; the last line of stdout is one JSON object.
 
 Without `--url` a server of its own is started for it. What the figures mean: docs/benchmarks.md.
 """
@@ -17,7 +17,7 @@ from voxduct.bench.bundled import bundled, demo_clips, sentence_lists
 from voxduct.bench.clips import Clip, read_clips
 from voxduct.bench.local_server import Address, local_server
 from voxduct.bench.results import Figures, keep, machine_card
-from voxduct.cli import bench_peers
+from voxduct.cli import bench_codec, bench_peers
 from voxduct.cli.arguments import (
     Commands,
     Parser,
@@ -41,6 +41,7 @@ def register(commands: Commands) -> None:
     _register_tts(questions)
     bench_peers.register(questions)
     _register_noise(questions)
+    bench_codec.register(questions)
 
 
 def _question(questions: Commands, name: str, text: str, default_clips: str | None, *, served: bool = True) -> Parser:

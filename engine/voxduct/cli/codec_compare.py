@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from voxduct.bench.codecs import CodecFigures, measure_codec
+from voxduct.bench.codec_comparison import CodecFigures, measure_codec
 from voxduct.cli.arguments import Commands, add_engine_options, engine_options, positive_int
 from voxduct.cli.recordings import Recording
 from voxduct.codec.clip import ClipCodec, StreamedClips

@@ -5,29 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from voxduct.audio import Samples
 from voxduct.codec.lyra import Rate
+from voxduct.codec.residual import UNUSED, ResidualQuantizer
 from voxduct.errors import InferenceError, ModelError
 from voxduct.models import Ints
 from voxduct.onnx.files import read_config
-from voxduct.onnx.lyra.graph import Buffer, StreamGraph
-from voxduct.onnx.lyra.layout import (
-    DECODER,
-    ENCODER,
-    FIELDS,
-    GRAPHS,
-    MODEL_TYPE,
-    NUM_FEATURES,
-    QUANTIZER_DECODE,
-    QUANTIZER_ENCODE,
-    UNUSED,
-)
+from voxduct.onnx.lyra.graph import StreamGraph
+from voxduct.onnx.lyra.layout import CODEBOOKS, DECODER, ENCODER, FIELDS, GRAPHS, MODEL_TYPE, NUM_FEATURES
 from voxduct.onnx.runtime import OrtOptions
 
 
 class LyraModel:
-    """The four graphs, opened once, for any number of codecs and streams."""
+    """The graphs and the codebooks, opened once, for any number of codecs and streams."""
 
     def __init__(self, folder: Path, options: OrtOptions | None = None) -> None:
         """Raises ModelError when a file is missing or wrong."""
@@ -35,35 +27,40 @@ class LyraModel:
         self.sample_rate, self.frame_size, self.num_codebooks, self.cardinality = (int(config[name]) for name in FIELDS)
         if self.num_codebooks < max(rate.num_quantizers for rate in Rate):
             raise ModelError(f"{folder} has {self.num_codebooks} quantizers; its rates need more")
-        graphs = folder / GRAPHS
-        self.encoder = StreamGraph(graphs / ENCODER, ("audio",), "features", options)
-        self.decoder = StreamGraph(graphs / DECODER, ("features",), "audio", options)
-        self.quantizer = StreamGraph(graphs / QUANTIZER_ENCODE, ("features", "num_quantizers"), "codes", options)
-        self.dequantizer = StreamGraph(graphs / QUANTIZER_DECODE, ("codes",), "features", options)
+        self.encoder = StreamGraph(folder / GRAPHS / ENCODER, "audio", "features", options)
+        self.decoder = StreamGraph(folder / GRAPHS / DECODER, "features", "audio", options)
+        shape = (self.num_codebooks, self.cardinality, NUM_FEATURES)
+        self.quantizer = ResidualQuantizer(_read_books(folder / CODEBOOKS, shape))
 
 
 class LyraEncoderState:
     """One stream's encoder: what its layers remember, and the memory that its runs go through."""
 
     def __init__(self, model: LyraModel, num_quantizers: int) -> None:
-        self.audio = Buffer(np.zeros((1, model.frame_size), np.float32))
-        self.features = _features()
-        self.codes = Buffer(np.zeros((num_quantizers, 1), np.int64))
-        count = Buffer(np.array([num_quantizers], np.int64))
         self.num_quantizers = num_quantizers
-        self.encoder = model.encoder.bind({"audio": self.audio}, self.features)
-        self.quantizer = model.quantizer.bind({"features": self.features, "num_quantizers": count}, self.codes)
+        self._graph = model.encoder.bind()
+        self._features = self._graph.made.reshape(-1)
+        self._quantizer = model.quantizer.encoder(num_quantizers)
+
+    def encode(self, frame: Samples, codes: Ints) -> None:
+        """One frame; its codes are written into `codes`."""
+        self._graph.given[0] = frame
+        self._graph.run()
+        self._quantizer.encode(self._features, codes)
 
 
 class LyraDecoderState:
     """One stream's decoder."""
 
     def __init__(self, model: LyraModel) -> None:
-        self.codes = Buffer(np.zeros((model.num_codebooks, 1), np.int64))
-        self.features = _features()
-        self.audio = Buffer(np.zeros((1, model.frame_size), np.float32))
-        self.dequantizer = model.dequantizer.bind({"codes": self.codes}, self.features)
-        self.decoder = model.decoder.bind({"features": self.features}, self.audio)
+        self._quantizer = model.quantizer
+        self._graph = model.decoder.bind()
+
+    def decode(self, codes: Ints, samples: Samples) -> None:
+        """One frame's codes; its sound is written into `samples`."""
+        self._graph.given[0, 0] = self._quantizer.decode(codes)
+        self._graph.run()
+        samples[:] = self._graph.made[0]
 
 
 class LyraCodec:
@@ -99,14 +96,11 @@ class LyraCodec:
             raise TypeError(f"not an encoder state of this codec: {type(state).__name__}")
         if not len(samples) or len(samples) % self.frame_size:
             raise InferenceError(f"{len(samples)} samples are no whole frames of {self.frame_size}")
-        frames = np.ascontiguousarray(samples, np.float32).reshape(-1, 1, self.frame_size)
-        codes = np.empty((self.num_codebooks, len(frames)), np.int64)
-        for index, frame in enumerate(frames):
-            state.audio.write(frame)
-            state.encoder.run()
-            state.quantizer.run()
-            codes[:, index] = state.codes.read()[:, 0]
-        return codes
+        frames = samples.reshape(-1, self.frame_size)
+        codes = np.empty((len(frames), self.num_codebooks), np.int64)
+        for frame, of_frame in zip(frames, codes, strict=True):
+            state.encode(frame, of_frame)
+        return codes.T
 
     def decode(self, codes: Ints, state: object) -> Samples:
         """Codes of shape [k, n], n at least 1, to samples [n * frame_size]; advances `state`.
@@ -121,14 +115,10 @@ class LyraCodec:
         if not isinstance(state, LyraDecoderState):
             raise TypeError(f"not a decoder state of this codec: {type(state).__name__}")
         self._check(codes)
-        frames = np.full((codes.shape[1], self._model.num_codebooks, 1), UNUSED, np.int64)
-        frames[:, : codes.shape[0], 0] = codes.T
+        frames = np.ascontiguousarray(codes.T, np.int64)
         samples = np.empty((len(frames), self.frame_size), np.float32)
-        for index, frame in enumerate(frames):
-            state.codes.write(frame)
-            state.dequantizer.run()
-            state.decoder.run()
-            samples[index] = state.audio.read()[0]
+        for frame, of_frame in zip(frames, samples, strict=True):
+            state.decode(frame, of_frame)
         return samples.reshape(-1)
 
     def _check(self, codes: Ints) -> None:
@@ -139,5 +129,11 @@ class LyraCodec:
             raise InferenceError(f"there are codes outside 0 to {self.cardinality - 1}")
 
 
-def _features() -> Buffer:
-    return Buffer(np.zeros((1, 1, NUM_FEATURES), np.float32))
+def _read_books(path: Path, shape: tuple[int, int, int]) -> npt.NDArray[np.float32]:
+    try:
+        books: npt.NDArray[np.float32] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read; convert the model again") from error
+    if books.shape != shape or books.dtype != np.float32:
+        raise ModelError(f"{path} has {books.dtype} of shape {books.shape}, not float32 of {shape}")
+    return books

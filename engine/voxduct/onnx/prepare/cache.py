@@ -42,10 +42,10 @@ class Record(msgspec.Struct, frozen=True):
     """Largest difference to the export's own outputs, by what was compared."""
 
 
-def make_recipe(folder: Path, files: Iterable[Path], precision: str) -> Recipe:
+def make_recipe(folder: Path, files: Iterable[Path], precision: str, revision: int = REVISION) -> Recipe:
     """Reads every file once."""
     sources = {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
-    return Recipe(REVISION, precision, sources)
+    return Recipe(revision, precision, sources)
 
 
 def read_record(folder: Path) -> Record | None:

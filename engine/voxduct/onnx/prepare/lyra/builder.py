@@ -23,6 +23,9 @@ class GraphBuilder:
         self._weights: dict[str, onnx.TensorProto] = {}
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
+        self._made: set[str] = set()
+        self._names: dict[str, str] = {}
+        """Of values that are given out."""
 
     def input(self, name: str, shape: Sequence[int | str], kind: int = TensorProto.FLOAT) -> str:
         """An input of the graph; a word in its shape is any size."""
@@ -30,8 +33,11 @@ class GraphBuilder:
         return name
 
     def output(self, value: str, name: str, shape: Sequence[int | str], kind: int = TensorProto.FLOAT) -> None:
-        """Gives out a value under a name of its own."""
-        self._nodes.append(helper.make_node("Identity", [value], [name]))
+        """Gives out a value under a name of its own, which the node that makes it then writes itself."""
+        if value in self._made and value not in self._names:
+            self._names[value] = name
+        else:
+            self._nodes.append(helper.make_node("Identity", [value], [name]))
         self._outputs.append(helper.make_tensor_value_info(name, kind, shape))
 
     def weight(self, array: npt.NDArray[np.generic]) -> str:
@@ -62,21 +68,20 @@ class GraphBuilder:
         """A value in another shape; -1 is what remains."""
         return self.node("Reshape", [value, self._numbers(shape)])
 
-    def scan(self, values: Sequence[str], body: onnx.GraphProto, outputs: int) -> list[str]:
-        """Runs `body` along the first axis of all values but the first, which it carries on."""
-        attributes: dict[str, object] = {"body": body, "num_scan_inputs": len(values) - 1}
-        return self._node("Scan", values, outputs, attributes)
-
     def _numbers(self, numbers: Sequence[int]) -> str:
         return self.weight(np.array(numbers, np.int64))
 
     def _node(self, kind: str, inputs: Sequence[str], count: int, attributes: dict[str, object]) -> list[str]:
         outputs = [f"v{len(self._nodes)}_{part}" for part in range(count)]
         self._nodes.append(helper.make_node(kind, inputs, outputs, **attributes))
+        self._made.update(outputs)
         return outputs
 
     def model(self) -> onnx.ModelProto:
         """The whole graph, checked."""
+        for node in self._nodes:
+            for values in (node.input, node.output):
+                values[:] = [self._names.get(value, value) for value in values]
         graph = helper.make_graph(
             self._nodes, self._name, self._inputs, self._outputs, initializer=list(self._weights.values())
         )

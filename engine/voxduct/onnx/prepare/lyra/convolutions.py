@@ -11,6 +11,8 @@ from voxduct.onnx.prepare.lyra.shapes import UnsupportedError
 Array = npt.NDArray[np.generic]
 DENSE = 1 << 14
 """Weights up to which groups are convolved in one product, half of it zeros or more: sooner done than several."""
+MANY = 8
+"""Moments from which ONNX Runtime's own convolution of single channels is faster than a sum of products."""
 
 
 def convolve(
@@ -34,6 +36,8 @@ def convolve(
 
 def convolve_channels(build: GraphBuilder, value: str, weights: Array, bias: Array, dilation: int, moments: int) -> str:
     """Weights [kernel, channels]: every channel by itself."""
+    if moments >= MANY:
+        return _convolve_transposed_channels(build, value, weights, bias, dilation, moments)
     taps = np.arange(len(weights))[:, None] * dilation + np.arange(moments)
     windows = build.node("Gather", [value, build.weight(taps.astype(np.int64))], axis=0)  # [kernel, moments, channels]
     weighted = build.reshape(build.node("Mul", [windows, build.weight(weights[:, None])]), (len(weights), -1))
@@ -43,8 +47,23 @@ def convolve_channels(build: GraphBuilder, value: str, weights: Array, bias: Arr
     return build.reshape(total, (moments, weights.shape[1]))
 
 
+def _convolve_transposed_channels(
+    build: GraphBuilder, value: str, weights: Array, bias: Array, dilation: int, moments: int
+) -> str:
+    """The same by ONNX Runtime's own convolution, which wants channels first.
+
+    It has a fast one of two dimensions and none of one, hence the axis of 1.
+    """
+    kernel, channels = weights.shape
+    length = (kernel - 1) * dilation + moments
+    first = build.node("Transpose", [build.reshape(value, (1, 1, length, channels))], perm=[0, 3, 1, 2])
+    inputs = [first, build.weight(weights.T[:, None, None]), build.weight(bias)]
+    made = build.node("Conv", inputs, group=channels, dilations=[1, dilation])
+    return build.reshape(build.node("Transpose", [made], perm=[0, 2, 3, 1]), (moments, channels))
+
+
 def convolve_transposed(build: GraphBuilder, value: str, weights: Array, bias: Array, stride: int, moments: int) -> str:
-    """Weights [out, kernel, in]; (moments - 1) * stride + kernel come out.
+    """Weights [out, kernel, in]; (moments - 1) * stride + kernel come out. Bias [out], or [moments that come out, out].
 
     A moment reaches into `pieces` strides of output, so that every stride of output hears that many moments: an
     ordinary convolution over the value with silence around it, which makes a stride of output at a time.
@@ -54,9 +73,10 @@ def convolve_transposed(build: GraphBuilder, value: str, weights: Array, bias: A
     if rest:
         raise UnsupportedError(f"a transposed convolution over {kernel} moments with stride {stride}")
     strides = moments + pieces - 1
+    biases = np.broadcast_to(bias, (strides * stride, out)).reshape(strides, stride * out)
     if moments == 1:
         flat = weights.transpose(2, 1, 0).reshape(inner, kernel * out)
-        made = build.node("Gemm", [value, build.weight(flat), build.weight(np.tile(bias, kernel))])
+        made = build.node("Gemm", [value, build.weight(flat), build.weight(biases.reshape(-1))])
     else:
         around = np.array([pieces - 1, 0, pieces - 1, 0], np.int64)
         padded = build.node("Pad", [value, build.weight(around)])
@@ -64,7 +84,7 @@ def convolve_transposed(build: GraphBuilder, value: str, weights: Array, bias: A
         cut = weights.reshape(out, pieces, stride, inner)[:, ::-1].transpose(2, 0, 1, 3)
         as_ordinary = cut.reshape(stride * out, pieces, inner)
         windows = _windows(build, padded, pieces, 1, strides)
-        made = _product(build, windows, as_ordinary, np.tile(bias, stride))
+        made = _product(build, windows, as_ordinary, biases)
     return build.reshape(made, (strides * stride, out))
 
 
@@ -74,6 +94,9 @@ def _windows(build: GraphBuilder, value: str, kernel: int, stride: int, moments:
         return value
     if moments == 1:  # its value has just the moments that it hears
         return build.reshape(value, (1, -1))
+    if kernel % stride == 0:  # gathered a stride at a time: fewer and longer pieces
+        value = build.reshape(value, (moments + kernel // stride - 1, -1))
+        kernel, stride = kernel // stride, 1
     taps = np.arange(moments)[:, None] * stride + np.arange(kernel)
     gathered = build.node("Gather", [value, build.weight(taps.astype(np.int64))], axis=0)
     return build.reshape(gathered, (moments, -1))

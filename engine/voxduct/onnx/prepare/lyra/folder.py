@@ -7,13 +7,13 @@ import shutil
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import onnx
 
 from voxduct.errors import ModelError
-from voxduct.onnx.lyra.layout import CONFIG, DECODER, ENCODER, GRAPHS, QUANTIZER_DECODE, QUANTIZER_ENCODE
+from voxduct.onnx.lyra.layout import CODEBOOKS, CONFIG, DECODER, ENCODER, GRAPHS
 from voxduct.onnx.prepare.cache import Recipe, Record, is_current, make_recipe, replace
 from voxduct.onnx.prepare.lyra.codebooks import read_codebooks
-from voxduct.onnx.prepare.lyra.quantizer import decoding_graph, encoding_graph
 from voxduct.onnx.prepare.lyra.stateful import OUT, convert_stateful
 from voxduct.onnx.prepare.report import Step
 from voxduct.onnx.tflite import read_tflite
@@ -21,6 +21,8 @@ from voxduct.onnx.tflite import read_tflite
 ENCODER_FILE, QUANTIZER_FILE, DECODER_FILE = "soundstream_encoder.tflite", "quantizer.tflite", "lyragan.tflite"
 LICENSE_FILE = "LICENSE"
 PRECISION = "fp32"
+REVISION = 3
+"""Raised whenever the same files would make another folder."""
 
 
 def convert(source: Path, target: Path) -> Path:
@@ -28,7 +30,7 @@ def convert(source: Path, target: Path) -> Path:
     files = [source / name for name in (ENCODER_FILE, QUANTIZER_FILE, DECODER_FILE)]
     if missing := [path.name for path in files if not path.is_file()]:
         raise ModelError(f"{source} lacks {', '.join(missing)}; `voxduct models pull lyra-soundstream` fetches them")
-    recipe = make_recipe(source, files, PRECISION)
+    recipe = make_recipe(source, files, PRECISION, REVISION)
     if not is_current(target, recipe):
         replace(target, recipe, partial(_write, source, recipe))
     return target
@@ -38,13 +40,12 @@ def _write(source: Path, recipe: Recipe, folder: Path) -> Record:
     books = read_codebooks(read_tflite(source / QUANTIZER_FILE), source / QUANTIZER_FILE)
     graphs = {
         ENCODER: _stateful(source / ENCODER_FILE, "audio", "features"),
-        QUANTIZER_ENCODE: encoding_graph(books),
-        QUANTIZER_DECODE: decoding_graph(books),
         DECODER: _stateful(source / DECODER_FILE, "features", "audio"),
     }
     (folder / GRAPHS).mkdir()
     for name, graph in graphs.items():
         onnx.save(graph, str(folder / GRAPHS / name))
+    np.save(folder / CODEBOOKS, books)
     config = {**CONFIG, "num_codebooks": books.shape[0], "cardinality": books.shape[1]}
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     if (source / LICENSE_FILE).is_file():

@@ -31,6 +31,8 @@ class Step:
     inputs: Sequence[Tensor]
     outputs: Sequence[Tensor]
     names: Sequence[str]
+    without: npt.NDArray[np.generic] | None = None
+    """Of a transposed convolution: what to subtract from the moments that hang over into the next frame."""
 
     def option(self, name: str) -> int:
         """A whole number among the options."""
@@ -73,8 +75,12 @@ def transposed(build: GraphBuilder, step: Step) -> list[str]:
     _require_plain(step)
     if step.option("padding") != Padding.VALID or step.option("stride_w") not in (1, step.option("stride_h")):
         raise UnsupportedError("a transposed convolution that pads, or goes across")
-    weights, moments = step.constant(1)[:, :, 0], step.inputs[2].shape[TIME]
-    return [convolve_transposed(build, step.names[2], weights, step.constant(3), step.option("stride_h"), moments)]
+    weights, moments, stride = step.constant(1)[:, :, 0], step.inputs[2].shape[TIME], step.option("stride_h")
+    bias = step.constant(3)
+    if step.without is not None:
+        ours, over = moments * stride, weights.shape[1] - stride
+        bias = np.concatenate([np.tile(bias, (ours, 1)), np.tile(np.subtract(bias, step.without), (over, 1))])
+    return [convolve_transposed(build, step.names[2], weights, bias, stride, moments)]
 
 
 def leaky_relu(build: GraphBuilder, step: Step) -> list[str]:

@@ -1,5 +1,8 @@
 """A TensorFlow Lite graph with variables to an ONNX graph with states: each goes in and comes out of every run.
 
+What comes out may be longer than what goes in: then its last moments are the state, see
+`voxduct.onnx.prepare.lyra.carried`.
+
 Differences to what TensorFlow Lite computes: it runs part of the layers on int8 activations, so it rounds each of
 their results to one of 256 steps and clips it to their range. Here weights have the values that their int8 stand for,
 and activations are floats between all layers; they are neither rounded nor clipped.
@@ -15,6 +18,7 @@ import onnx
 
 from voxduct.errors import ModelError
 from voxduct.onnx.prepare.lyra.builder import GraphBuilder
+from voxduct.onnx.prepare.lyra.carried import find_carried
 from voxduct.onnx.prepare.lyra.layers import CONSTANT_INPUTS, LAYERS, Step
 from voxduct.onnx.prepare.lyra.shapes import UnsupportedError, moved
 from voxduct.onnx.tflite import Op, Operator, Subgraph, Tensor, TfliteModel
@@ -60,13 +64,19 @@ class _Conversion:
         self._handles = {handle: variable for variable, handle in graph.variables().items()}
         self._variables: dict[str, str] = {}
         """What each variable holds now."""
+        self._assigned: set[str] = set()
         self._shapes: dict[str, tuple[int, ...]] = {}
+        """Of what each variable holds now."""
+        self._carried = find_carried(graph)
+        self._unneeded = {id(operator) for one in self._carried.values() for operator in one.unneeded}
+        self._without = {id(one.convolution): one.without for one in self._carried.values()}
 
     def run(self, given: int, wanted: int, input_name: str, output_name: str) -> onnx.ModelProto:
         tensors = self._graph.tensors
         self._values[given] = self._build.input(input_name, tensors[given].shape)
         for operator in self._graph.operators:
-            self._convert(operator)
+            if id(operator) not in self._unneeded:
+                self._convert(operator)
         self._build.output(self._value(wanted), output_name, moved(tensors[wanted].shape))
         for variable, value in self._variables.items():
             self._build.output(value, OUT + state_name(variable), self._shapes[variable])
@@ -79,14 +89,24 @@ class _Conversion:
             case Op.READ_VARIABLE:
                 self._values[operator.outputs[0]] = self._read(operator)
             case Op.ASSIGN_VARIABLE:
-                self._variables[self._variable(operator)] = self._value(operator.inputs[1])
+                self._assign(self._variable(operator), operator.inputs[1])
             case op if op in LAYERS:
                 self._layer(operator)
             case op:
                 raise UnsupportedError(f"operator {op.name} has no translation")
 
+    def _assign(self, variable: str, number: int) -> None:
+        if variable in self._assigned or variable not in self._variables:
+            raise UnsupportedError(f"{variable} is assigned twice, or before it is read")
+        self._assigned.add(variable)
+        source = self._carried[number].source if number in self._carried else number
+        self._variables[variable] = self._value(source)
+        self._shapes[variable] = moved(self._graph.tensors[source].shape)
+
     def _read(self, operator: Operator) -> str:
         variable = self._variable(operator)
+        if variable in self._assigned:
+            raise UnsupportedError(f"{variable} is read after it was assigned")
         if variable not in self._variables:
             shape = moved(self._graph.tensors[operator.outputs[0]].shape)
             self._variables[variable] = self._build.input(state_name(variable), shape)
@@ -104,7 +124,10 @@ class _Conversion:
         names = ["" if index in layouts else self._value(number) for index, number in enumerate(operator.inputs)]
         if ABSENT in operator.inputs:
             raise UnsupportedError(f"{operator.op.name} without all its inputs")
-        step = Step(operator, self._tensors(operator.inputs), self._tensors(operator.outputs), names)
+        step = Step(
+            operator, self._tensors(operator.inputs), self._tensors(operator.outputs), names,
+            self._without.get(id(operator)),
+        )  # fmt: skip
         made = LAYERS[operator.op](self._build, step)
         self._values.update(zip(operator.outputs, made, strict=True))
 
