@@ -53,6 +53,8 @@ if [ "$purpose" = bench ]; then
   install "torch==2.13.0" scipy librosa
   retry .venv/bin/python -m pip install --quiet --no-deps "resemblyzer==0.1.4" ||
     say "no Resemblyzer: the speaker distance will be left out of bench tts"
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check -c requirements/constraints.txt pesq ||
+    say "no PESQ, which has to be compiled: it will be left out of bench codec"
 fi
 echo "$wanted" > "$stamp"
 say "ready for $purpose"
