@@ -68,7 +68,7 @@ def stoi_measure() -> Measure:
 
 def pesq_measure() -> Measure:
     """Raises ExtraError where pesq is not installed. Of clips in which it hears no speech, None."""
-    package = _package("pesq", "PESQ")
+    package = _package("pesq", "PESQ", "pesq")
 
     def measure(original: Samples, decoded: Samples) -> float | None:
         if not (original.any() and decoded.any()):  # it would divide by the greatest sample
@@ -81,7 +81,7 @@ def pesq_measure() -> Measure:
     return measure
 
 
-def _package(name: str, what: str) -> Any:
+def _package(name: str, what: str, extra: str = "bench") -> Any:
     if importlib.util.find_spec(name) is None:
-        raise ExtraError(f"{what} needs the package {name}: pip install 'voxduct[bench]'")
+        raise ExtraError(f"{what} needs the package {name}: pip install 'voxduct[{extra}]'")
     return importlib.import_module(name)
