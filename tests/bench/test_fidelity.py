@@ -98,10 +98,12 @@ def test_pesq_of_silence_is_unknown() -> None:
     assert measure_of(pesq_measure, "pesq")(silence, silence) is None
 
 
-@pytest.mark.parametrize(("make", "package"), [(stoi_measure, "pystoi"), (pesq_measure, "pesq")])
+@pytest.mark.parametrize(
+    ("make", "package", "extra"), [(stoi_measure, "pystoi", "bench"), (pesq_measure, "pesq", "pesq")]
+)
 def test_measure_without_its_package_raises_extra_error_naming_it(
-    make: Callable[[], Measure], package: str, monkeypatch: pytest.MonkeyPatch
+    make: Callable[[], Measure], package: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ExtraError, match=rf"{package}.*voxduct\[bench\]"):
+    with pytest.raises(ExtraError, match=rf"{package}.*voxduct\[{extra}\]"):
         make()
