@@ -48,8 +48,8 @@ def whisper_config(model: Recognizer, chunked: dict[str, float] | None = None) -
         gate={"doubtful_focus": 0.21, "min_focus": 0.16, "opening_logprob": -0.8},  # docs/hallucination-gate.md
         streaming={
             "delay_ms": 600,
-            "keep_window_s": 2.0,
-            "max_window_s": 3.0,  # few training utterances were longer than 6 s; measured, see docs/streaming.md
+            "keep_window_s": 2.5,
+            "max_window_s": 4.0,  # few training utterances were longer than 6 s; measured, see docs/streaming.md
             "policy": "align_att",
             "timing_heads": [2, 3],  # the first layer's look at the end of the word before: docs/word-times.md
             **(chunked or {}),
