@@ -51,7 +51,7 @@ def test_gate_half_a_minute_of_noise_has_no_words(embedded: Engine, kind: str) -
 
 def test_gate_stops_words_that_a_vad_which_takes_noise_for_speech_lets_in(embedded: Engine) -> None:
     fooled = replace(embedded, vad=WebrtcVad(), counts=EngineCounts())
-    hum = loudness(sounds.engine(np.random.default_rng(99), 10 * SAMPLE_RATE), -20.0)
+    hum = loudness(sounds.engine(np.random.default_rng(99), 30 * SAMPLE_RATE), -20.0)
     let_in = hear_text(with_gate(fooled, OPEN), hum).split()
     assert len(let_in) > 5
     assert len(hear_text(fooled, hum).split()) < len(let_in) / 2
