@@ -153,11 +153,12 @@ class Recogniser:
 
     def judged(self, encoding: object, request: Request) -> Judged | None:
         """Who else chooses among the hypotheses about a window: the model's letters, where it has any."""
-        if self._speller is None or not isinstance(self.model, SpellingWhisperModel):
+        speller, model = self._speller, self.model
+        if speller is None or not isinstance(model, SpellingWhisperModel):
             return None
-        opinion = self._speller.opinion(self.model.spelling(encoding))
 
-        def by(hypotheses: Sequence[Sequence[int]]) -> Floats | None:
+        def by(hypotheses: Sequence[Sequence[int]]) -> Floats | None:  # a greedy search never asks
+            opinion = speller.opinion(model.spelling(encoding))
             return opinion([self.tokenizer.decode([*request.forced, *tokens]) for tokens in hypotheses])
 
         return Judged(by, self.decoding.spelling_share)
