@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import sys
 import time
 import types
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,28 @@ SIZES = {
 """The published weights' sizes, where the package's own default is another, smaller network."""
 PACES, NOISES, CHANCES = (0.9, 1.3), (0.45, 0.8), (0.2, 1.0)  # length, spectral noise, share of sampled durations
 NAME, EXAMPLE_FRAMES = "tinytts", 200
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A text spoken once."""
+
+    samples: Samples  # at OWN_RATE
+    word_ends: list[tuple[int, float]]  # (words so far, second), without the last
+    phones: list[tuple[str, float]]  # (flite's name of a phone, second of its end), pauses at both ends
+
+
+def _flite_phones(phones: list[str], tones: list[int], ends: Any) -> list[tuple[str, float]]:
+    """The network's symbols as flite names phones; pauses that follow each other are one."""
+    found: list[tuple[str, float]] = []
+    for phone, tone, end in zip(phones, tones, ends, strict=True):
+        name = phone.lower() if phone.isalpha() else "pau"
+        if name == "ah" and tone == 1:  # AH0
+            name = "ax"
+        if name == "pau" and found and found[-1][0] == "pau":
+            found.pop()
+        found.append((name, float(end)))
+    return found
 
 
 class TinyTts:
@@ -104,8 +128,8 @@ class TinyTts:
         """Whether the dictionary has every word of a text in lower case."""
         return all(word.strip(",.?") in self._phones for word in text.split())
 
-    def speak(self, text: str, rng: np.random.Generator) -> tuple[Samples, list[tuple[int, float]]]:
-        """Samples at OWN_RATE, and after how many seconds each word has been said: (words so far, second)."""
+    def speak(self, text: str, rng: np.random.Generator) -> Spoken:
+        """A text in lower case with commas, full stops and question marks."""
         phones, tones, words = ["_"], [0], [0]
         for number, word in enumerate(text.split(), start=1):
             for phone in self._phones[word.strip(",.?")][0]:
@@ -120,7 +144,8 @@ class TinyTts:
         audio, lengths = self._said(between, rng)
         ends = np.cumsum(lengths)[1::2] * FRAME / OWN_RATE  # of the phones, the blanks after them left out
         last = {word: float(end) for word, end in zip([*words, 0], ends, strict=True) if word}
-        return audio, list(last.items())[:-1]
+        borders = ends + np.asarray(lengths)[2::2] * (FRAME / OWN_RATE / 2)  # the middle of the blank that follows
+        return Spoken(audio, list(last.items())[:-1], _flite_phones([*phones, "_"], [*tones, 0], borders))
 
     def _said(self, rows: list[list[int]], rng: np.random.Generator) -> tuple[Samples, Any]:
         """Samples, and how many frames each phone or blank takes."""
@@ -141,14 +166,37 @@ class TinyTts:
         return self._session.run(None, feeds)[0][0, 0], lengths
 
 
-def utterances(voice: TinyTts, data: Path, seed: int) -> Iterator[tuple[Sentence, Samples, list[tuple[int, float]]]]:
-    """Sentences of the training part, spoken, at RATE."""
+class PhoneWriter:
+    """The same speech for the voice's training: samples and phone times as `voice_speech` writes them."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._audio = open(folder / "audio.i16", "wb")  # noqa: SIM115 - closed by close()
+        self._lines = open(folder / "index.jsonl", "w", encoding="utf8")  # noqa: SIM115
+        self._at = 0
+
+    def add(self, samples: NDArray[np.int16], text: str, phones: list[tuple[str, float]]) -> None:
+        """Append one utterance at RATE."""
+        ends = [(phone, int(second * RATE)) for phone, second in phones]
+        line = {"text": text, "speaker": NAME, "at": self._at, "samples": len(samples), "phones": ends}
+        self._audio.write(samples.tobytes())
+        self._lines.write(json.dumps(line) + "\n")
+        self._at += len(samples)
+
+    def close(self) -> None:
+        """Finish both files."""
+        self._audio.close()
+        self._lines.close()
+
+
+def utterances(voice: TinyTts, data: Path, seed: int) -> Iterator[tuple[Sentence, Samples, Spoken]]:
+    """Sentences of the training part, spoken: the samples at RATE, and everything else that is known of them."""
     rng = np.random.default_rng(seed)
     pool = [s for s in sentences(data / "text", made=25_000) if split_of(s.written) == "train" and s.source != "made"]
     for number in rng.permutation(len(pool)):
         if voice.knows(pool[number].spoken):
-            samples, cuts = voice.speak(pool[number].spoken, rng)
-            yield pool[number], soxr.resample(samples, OWN_RATE, RATE), cuts
+            spoken = voice.speak(pool[number].spoken, rng)
+            yield pool[number], soxr.resample(spoken.samples, OWN_RATE, RATE), spoken
 
 
 def main() -> None:
@@ -161,18 +209,24 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--name", default=f"{NAME}-000")
+    parser.add_argument("--phones", type=Path, help="a folder for the same speech with the times of its phones")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     stop = time.monotonic() + 60 * options.minutes
     writer = ShardWriter(options.out, options.name)
+    aligned = PhoneWriter(options.phones) if options.phones else None
     voice = TinyTts(options.source, options.out, options.device)
-    for sentence, samples, cuts in utterances(voice, options.data, options.seed):
-        scaled = samples * (0.6 / np.abs(samples).max())
-        ends = [[count, int(second * RATE)] for count, second in cuts]
-        writer.add((scaled * 32767).astype(np.int16), sentence.written, NAME, ends, shown=sentence.shown)
+    for sentence, samples, spoken in utterances(voice, options.data, options.seed):
+        scaled = (samples * (0.6 / np.abs(samples).max()) * 32767).astype(np.int16)
+        ends = [[count, int(second * RATE)] for count, second in spoken.word_ends]
+        writer.add(scaled, sentence.written, NAME, ends, shown=sentence.shown)
+        if aligned:
+            aligned.add(scaled, sentence.spoken, spoken.phones)
         if time.monotonic() > stop:
             break
     writer.close()
+    if aligned:
+        aligned.close()
     print(f"{NAME}: {writer.samples / RATE / 3600:.2f} h", flush=True)
 
 
