@@ -7,37 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fakes_coded import PlainCodec
 from tests.fakes_speaking import FakeCodec
 from voxduct.audio import Samples
 from voxduct.codec.stretches import SpeechDecoder, StretchDecoder, StretchEncoder, WireCodec
 from voxduct.coded import MAX_FRAMES, CodedSound
 from voxduct.errors import ModelError
 from voxduct.loudness import FADE
-from voxduct.models import Ints
-
-
-class PlainCodec:
-    """Codes are the samples themselves, as 16 bits; decoded samples lag by `delay`."""
-
-    sample_rate, frame_size, cardinality = 16_000, 320, 1 << 16
-
-    def __init__(self, delay: int = 0) -> None:
-        self.delay, self.num_codebooks = delay, self.frame_size
-
-    def new_encoder_state(self) -> object:
-        return None
-
-    def new_decoder_state(self) -> list[Samples]:
-        return [np.full(self.delay, 0.5, np.float32)]  # a noise that must never be heard
-
-    def encode(self, samples: Samples, state: object) -> Ints:
-        return (np.rint(samples * 1000) + 32_768).astype(np.int64).reshape(-1, self.frame_size).T
-
-    def decode(self, codes: Ints, state: object) -> Samples:
-        assert isinstance(state, list)
-        sound = np.concatenate([state[0], ((codes.T.reshape(-1) - 32_768) / 1000).astype(np.float32)])
-        state[0] = sound[len(sound) - self.delay :]
-        return sound[: len(sound) - self.delay]
 
 
 def plain(delay: int) -> WireCodec:

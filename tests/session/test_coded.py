@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.codec.test_stretches import PlainCodec
+from tests.fakes_coded import DELAY, PlainCodec, RoughCodec, f32, once_through, packets
 from tests.fakes_hearing import FakeVad, FakeWhisper, fake_tokenizer, say
 from tests.fakes_speaking import FakeLm, fake_synthesiser
 from voxduct.asr.live.stream import AsrOptions, Recogniser
-from voxduct.audio import SAMPLE_RATE, AudioFormat, Encoding, Samples
-from voxduct.codec.stretches import SpeechDecoder, StretchDecoder, StretchEncoder, WireCodec
-from voxduct.coded import CodedSound
+from voxduct.audio import SAMPLE_RATE, AudioFormat, Encoding
+from voxduct.codec.stretches import SpeechDecoder, StretchDecoder, WireCodec
 from voxduct.errors import AudioFormatError
 from voxduct.events import (
     Event,
@@ -28,37 +27,13 @@ from voxduct.events import (
     SpeechAudioStarted,
     SpeechCodes,
 )
-from voxduct.models import Ints, JobKind
+from voxduct.models import JobKind
 from voxduct.session import Engine, Session, SessionOptions, run_to_rest
 
 SILENCE = np.zeros(16_000, np.float32)
 TALK = np.concatenate([SILENCE, say("alpha", "bravo", "charlie", gap=1_600), SILENCE, say("echo", "golf"), SILENCE])
 TALK = TALK[: len(TALK) - 123]  # no whole number of frames
 TEXT = "Hello world. The dog! How are you, cat?"
-DELAY = 320
-
-
-class RoughCodec(PlainCodec):
-    """Loses a little, and its decoder remembers: decoded samples show where a stretch began."""
-
-    fail_at: int | None = None
-    calls = 0
-
-    def new_decoder_state(self) -> list[Samples]:
-        return [np.zeros(self.delay, np.float32), np.zeros(1, np.float32)]
-
-    def encode(self, samples: Samples, state: object) -> Ints:
-        return super().encode(np.round(samples, 2), state)
-
-    def decode(self, codes: Ints, state: object) -> Samples:
-        self.calls += 1
-        if self.fail_at is not None and self.calls > self.fail_at:
-            raise RuntimeError("the fake was told to fail")
-        assert isinstance(state, list)
-        sound = super().decode(codes, state)
-        sound[0] += 0.001 * state[1][0]
-        state[1] = state[1] + codes.shape[1] % 2
-        return sound
 
 
 def new_session(codec: RoughCodec | None, *, lockstep: bool = True) -> Session:
@@ -69,26 +44,6 @@ def new_session(codec: RoughCodec | None, *, lockstep: bool = True) -> Session:
     options = SessionOptions(lockstep=lockstep, audio_codec=None if codec is None else "rough")
     engine = Engine(FakeVad(), recogniser, codecs=codecs)
     return Session(engine, options, AudioFormat(SAMPLE_RATE, Encoding.F32LE))
-
-
-def packets(audio: Samples, sizes: Sequence[int] = (1600,)) -> list[bytes]:
-    """The audio as packets, fed to the encoder in chunks of these sizes, the last one again and again."""
-    wire = WireCodec.of(RoughCodec(DELAY), "rough", "1", DELAY)
-    encoder, found, at = StretchEncoder(wire), list[CodedSound](), 0
-    for number in range(len(audio)):
-        if at >= len(audio):
-            break
-        size = sizes[min(number, len(sizes) - 1)]
-        found += encoder.feed(audio[at : at + size])
-        at += size
-    return [wire.format.encode(sound) for sound in [*found, *encoder.end()]]
-
-
-def once_through(audio: Samples) -> Samples:
-    """The audio encoded and decoded offline."""
-    wire = WireCodec.of(RoughCodec(DELAY), "rough", "1", DELAY)
-    decoder = StretchDecoder(wire)
-    return np.concatenate([decoder.decode(wire.format.decode(packet)) for packet in packets(audio)])
 
 
 def converse(session: Session, messages: Sequence[bytes | str]) -> list[Event]:
@@ -104,10 +59,6 @@ def converse(session: Session, messages: Sequence[bytes | str]) -> list[Event]:
     events += run_to_rest(session)
     assert session.done
     return events
-
-
-def f32(samples: Samples) -> bytes:
-    return samples.astype("<f4").tobytes()
 
 
 WHOLE = converse(new_session(None), [f32(TALK)])
