@@ -20,7 +20,7 @@ VECTORS: list[dict[str, Any]] = [
     json.loads(block) for block in re.findall(r"^```json packet\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 ]
 OWN = CodecFormat("voxduct-codec-16k", "0.1.0", 4, 1024, 320, 320)
-LYRA = CodecFormat("lyra:3.2", "v1.3.2", 16, 16, 320)
+LYRA = CodecFormat("lyra-3.2", "v1.3.2", 16, 16, 320)
 ODD = CodecFormat("odd", "1", 8, 5, 100)  # three bits that could say 0 to 7
 FORMATS = {known.name: known for known in (OWN, LYRA, ODD)}
 FIELDS = ("begins", "pause", "skip", "ends", "trim")
@@ -45,7 +45,7 @@ def test_page_packet_is_what_the_page_says(vector: dict[str, Any]) -> None:
 
 def test_page_has_packets_of_both_kinds() -> None:
     assert {vector.get("error", False) for vector in VECTORS} == {True, False}
-    assert {vector["codec"] for vector in VECTORS} == {"voxduct-codec-16k", "lyra:3.2"}
+    assert {vector["codec"] for vector in VECTORS} == {"voxduct-codec-16k", "lyra-3.2"}
 
 
 @st.composite

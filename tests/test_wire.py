@@ -259,8 +259,8 @@ def test_server_wire_start_names_codecs_by_direction() -> None:
     spoken = new_wire().receive_text('{"type": "start", "sample_rate": 8000, "speech_encoding": "voxduct-codec-16k"}')
     assert isinstance(spoken, wire.OpenSession)
     assert (spoken.audio_codec, spoken.speech_codec) == (None, "voxduct-codec-16k")
-    with pytest.raises(ClientError, match="'lyra:6' is not one of s16le, f32le, voxduct-codec-16k") as caught:
-        new_wire().receive_text('{"type": "start", "encoding": "lyra:6"}')
+    with pytest.raises(ClientError, match="'lyra-6' is not one of s16le, f32le, voxduct-codec-16k") as caught:
+        new_wire().receive_text('{"type": "start", "encoding": "lyra-6"}')
     assert (caught.value.code, caught.value.param) == ("bad_audio", "encoding")
 
 

@@ -78,7 +78,7 @@ def _add_say(commands: argparse._SubParsersAction[Parser], server: Parser) -> No
 
 
 def _add_codec_option(command: Parser, what: str) -> None:
-    text = f"{what} as a codec's codes, not PCM: voxduct-codec-16k; lyra:3.2, lyra:6, lyra:9.2 where the server has it"
+    text = f"{what} as a codec's codes, not PCM: voxduct-codec-16k; lyra-3.2, lyra-6, lyra-9.2 where the server has it"
     command.add_argument("--wire-codec", metavar="NAME", help=text)
 
 

@@ -46,7 +46,7 @@ class VadKind(StrEnum):
 
 Device = Provider
 OWN_CODEC = "voxduct-codec-16k"  # its name on the wire
-LYRA_CODECS = {f"lyra:{rate.kbps:g}": rate for rate in Rate}
+LYRA_CODECS = {f"lyra-{rate.kbps:g}": rate for rate in Rate}
 WIRE_CODECS = (OWN_CODEC, *LYRA_CODECS)
 OWN_FAMILY = "voxduct"  # of codecs that Voxduct made
 # What a device runs best, where the user named no precision; else the folder decides.

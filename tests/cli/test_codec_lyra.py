@@ -166,16 +166,16 @@ def test_codec_lyra_that_was_not_pulled_says_how_to(room: Path, capsys: pytest.C
 def test_wire_codecs_of_all_rates_fit_packets_and_share_their_weights(pulled: Path) -> None:
     codecs = load_wire_codecs(EngineOptions(wire_codecs=WIRE_CODECS))
     assert {name: codec.format.frame_bytes for name, codec in codecs.items()} == {
-        "voxduct-codec-16k": 5, "lyra:3.2": 8, "lyra:6": 15, "lyra:9.2": 23,
+        "voxduct-codec-16k": 5, "lyra-3.2": 8, "lyra-6": 15, "lyra-9.2": 23,
     }  # fmt: skip
     lyras = [codec.codec for name, codec in codecs.items() if name.startswith("lyra")]
     assert len({id(codec._model) for codec in lyras if isinstance(codec, LyraCodec)}) == 1
-    assert codecs["lyra:6"].format.version == LYRA.revision
+    assert codecs["lyra-6"].format.version == LYRA.revision
 
 
 def test_wire_codecs_of_lyra_that_was_not_pulled_say_how_to(room: Path) -> None:
     with pytest.raises(HubError, match="voxduct models pull lyra-soundstream"):
-        load_wire_codecs(EngineOptions(wire_codecs=("lyra:6",)))
+        load_wire_codecs(EngineOptions(wire_codecs=("lyra-6",)))
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ async def test_cli_with_an_unknown_codec_is_wrong_use(tmp_path: Path) -> None:
         path = tmp_path / "out.wav"
         result = await run("say", "hello", "-o", str(path), "--wire-codec", "mp3", "--url", server.url)
         assert result.code == 2
-        assert "no codec 'mp3'; there are voxduct-codec-16k, lyra:3.2, lyra:6, lyra:9.2" in result.err
+        assert "no codec 'mp3'; there are voxduct-codec-16k, lyra-3.2, lyra-6, lyra-9.2" in result.err
         assert not server.talks
 
 

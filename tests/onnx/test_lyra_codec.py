@@ -64,7 +64,7 @@ def test_packets_of_a_stretch_hold_lyras_own_and_become_the_same_sound(
     model: LyraModel, sound: np.ndarray, rate: Rate
 ) -> None:
     codec, part = LyraCodec(model, rate), sound[: FRAME * 12 + 50]
-    wire = WireCodec.of(codec, f"lyra:{rate.kbps:g}", "v1.3.2", codec.delay_samples)
+    wire = WireCodec.of(codec, f"lyra-{rate.kbps:g}", "v1.3.2", codec.delay_samples)
     encoder = StretchEncoder(wire)
     sounds = [one for piece in np.array_split(part, 5) for one in encoder.feed(piece)] + encoder.end()
     assert b"".join(wire.format.encode(replace(one, begins=False, ends=False))[2:] for one in sounds) == pack_stream(
