@@ -1,6 +1,6 @@
 """What do codes on the wire save, and what do they cost?
 
-    VOXDUCT_DATA=shared/data python benchmarks/bench_wire.py [--rounds 5] [--piece-ms 100] [--clips N]
+    VOXDUCT_DATA=shared/data python benchmarks/bench_wire.py [--rounds 5] [--piece-ms 100]
 
 The embedded codec; Lyra's, too, where the data folder holds lyra/ with Lyra's three .tflite files.
 
@@ -12,8 +12,7 @@ Cost: milliseconds of processor time of one thread for one second of sound, the 
 take turns. `server_ms` of the microphone is decoding, which PCM does not need; of speech it is all of a session's
 speaking: compare it with PCM's. `client_ms` is what the client's encoder or decoder takes, on this machine.
 
-Words: with `--clips`, what the embedded recogniser gets wrong of so many held-out synthetic clips after each codec, in
-per cent of their words (`word_errors`).
+What a recogniser makes of the codes is `voxduct bench codec`'s question.
 """
 
 from __future__ import annotations
@@ -34,15 +33,11 @@ import soundfile
 from threadpoolctl import threadpool_limits
 
 from voxduct.audio import SAMPLE_RATE, Samples
-from voxduct.bench.bundled import bundled
-from voxduct.bench.clips import read_clips
-from voxduct.bench.scoring import WordErrors, word_errors
 from voxduct.codec.clip import resample
 from voxduct.codec.stretches import SpeechDecoder, StretchDecoder, StretchEncoder, WireCodec
 from voxduct.coded import CodedSound
 from voxduct.events import SpeechAudio, SpeechCodes
-from voxduct.loading import LYRA_CODECS, OWN_CODEC, EngineOptions, load_engine, load_synthesiser, load_wire_codecs
-from voxduct.offline import hear_text
+from voxduct.loading import LYRA_CODECS, OWN_CODEC, EngineOptions, load_synthesiser, load_wire_codecs
 from voxduct.onnx.lyra import LyraCodec, LyraModel
 from voxduct.onnx.prepare.lyra import prepare_lyra
 from voxduct.session.coded_speech import coded_speech
@@ -65,7 +60,6 @@ class Row:
     wire_bytes: int = 0
     server_s: list[float] = field(default_factory=list)
     client_s: list[float] = field(default_factory=list)
-    errors: WordErrors | None = None
 
     def told(self) -> dict[str, object]:
         """The row in print."""
@@ -75,7 +69,6 @@ class Row:
             "bytes_per_s": round(self.wire_bytes / self.seconds),
             "server_ms": round(1000 * median(self.server_s) / self.seconds, 1) if self.server_s else 0.0,
             "client_ms": round(1000 * median(self.client_s) / self.seconds, 1) if self.client_s else 0.0,
-            "word_errors": round(100 * self.errors.rate, 1) if self.errors is not None else None,
         }
 
 
@@ -84,14 +77,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="how often each is done (default 5)")
     parser.add_argument("--piece-ms", type=int, default=100, help="a microphone's messages (default 100)")
-    parser.add_argument("--clips", type=int, default=0, help="clips to hear after each codec (default none)")
     options = parser.parse_args()
     with threadpool_limits(1), tempfile.TemporaryDirectory() as folder:
         voice = load_synthesiser(EngineOptions())
         codecs = load_codecs(voice, Path(folder))
         rows = measure(codecs, voice, options.rounds, options.piece_ms * SAMPLE_RATE // 1000)
-        if options.clips:
-            hear(rows, codecs, options.clips)
     told = [row.told() for row in rows]
     for row in told:
         print("  ".join(f"{value!s:>18}" for value in row.values()))
@@ -162,21 +152,6 @@ def speech(row: Row, codec: WireCodec | None, voice: Synthesiser) -> None:
     row.wire_bytes = sum(message_bytes(len(codec.format.encode(one))) for one in sounds)
     decoder = SpeechDecoder(codec)
     row.client_s.append(spent(lambda: np.concatenate([decoder.decode(one) for one in sounds])))
-
-
-def hear(rows: list[Row], codecs: dict[str, WireCodec], clips: int) -> None:
-    """Counts the microphone's word errors."""
-    engine = load_engine(EngineOptions(), speaks=False)
-    for row in rows:
-        if row.direction != "microphone":
-            continue
-        row.errors = WordErrors()
-        for clip in read_clips(bundled("heldout_clips"))[:clips]:
-            sound = clip.samples()
-            if row.encoding in codecs:
-                encoder, decoder = StretchEncoder(codecs[row.encoding]), StretchDecoder(codecs[row.encoding])
-                sound = np.concatenate([decoder.decode(one) for one in [*encoder.feed(sound), *encoder.end()]])
-            row.errors += word_errors(clip.text, hear_text(engine, sound))
 
 
 def message_bytes(payload: int) -> int:
