@@ -15,6 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voxduct import wire
+from voxduct.audio import AudioFormat, Encoding
+from voxduct.coded import CodecFormat, CodedSound
 from voxduct.errors import ClientError, InferenceError, MessageError
 from voxduct.events import (
     CommittedText,
@@ -28,6 +30,7 @@ from voxduct.events import (
     SpeechAudio,
     SpeechAudioEnded,
     SpeechAudioStarted,
+    SpeechCodes,
     SpeechEnd,
     SpeechStarted,
     SpeechStopped,
@@ -62,6 +65,7 @@ EVENTS: list[Event] = [
     RevisedText(1, 1, 1600, 3200, (Word("whale", 1600, 2400, 0.9),), 0.9, "en", 0.987654),
     MarkerReached("m", 16_000),
     SpeechAudioStarted("a", "ann", 24_000),
+    SpeechCodes("a", 0, CodedSound(np.full((4, 2), 1023), 320)),
     SpeechAudio("a", 0, np.zeros(240, np.float32)),
     SpeechAudioEnded("a", SpeechEnd.COMPLETED, 240),
     Failed("inference_failed", "it broke", utterance=1),
@@ -69,10 +73,14 @@ EVENTS: list[Event] = [
 ]
 
 
+OWN = CodecFormat("voxduct-codec-16k", "0.1.0", 4, 1024, 320, 320)
+
+
 def new_wire(**changes: Any) -> wire.ServerWire:
     options: dict[str, Any] = {
         "voices": ("ann", "bob"),
         "languages": ("de", "en"),
+        "codecs": (OWN,),
         "max_message_bytes": 262_144,
         "max_text_chars": 20_000,
     }
@@ -117,6 +125,14 @@ def values(annotation: Any) -> st.SearchStrategy[Any]:
     }
     if annotation in known:
         return known[annotation]
+    if annotation == list[wire.WireCodecOffer]:
+        number = st.integers(0, 2**31)
+        offer = st.builds(
+            wire.WireCodecOffer,
+            **dict.fromkeys(("name", "version"), text),
+            **dict.fromkeys(("books", "cardinality", "frame_samples", "delay_samples"), number),
+        )
+        return st.lists(offer, max_size=3)
     if annotation == list[wire.WireWord]:
         unit = st.floats(0, 1)
         word = st.builds(wire.WireWord, word=text, start=unit, end=unit, probability=unit)
@@ -140,9 +156,12 @@ def test_events_of_every_kind_have_a_message() -> None:
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
 def test_event_becomes_what_a_client_understands(event: Event) -> None:
     server = new_wire()
+    server.receive_text('{"type": "start", "speech_encoding": "voxduct-codec-16k"}')
     server.encode(wire.outgoing(SpeechAudioStarted("a", "ann", 24_000)))
     message = server.encode(wire.outgoing(event))
-    if isinstance(event, SpeechAudio):
+    if isinstance(event, SpeechCodes):
+        assert message == b"\xc0\x02" + 10 * b"\xff"
+    elif isinstance(event, SpeechAudio):
         assert message == b"\x00\x00" * 240
     else:
         assert isinstance(message, str)
@@ -219,7 +238,7 @@ def test_page_lists_every_close_code() -> None:
 
 def test_server_wire_numbers_what_it_says_without_gaps() -> None:
     server = new_wire()
-    server.receive_text('{"type": "start", "partials": false}')
+    server.receive_text('{"type": "start", "partials": false, "speech_encoding": "voxduct-codec-16k"}')
     said = [server.encode(wire.outgoing(event)) for event in EVENTS]
     numbers = [wire.decode_server(message).seq for message in said if isinstance(message, str)]
     assert numbers == list(range(len(numbers)))
@@ -230,6 +249,19 @@ def test_server_wire_start_passes_on_each_allowed_language_once() -> None:
     command = new_wire().receive_text('{"type": "start", "languages": ["en", "de", "en"], "revisions": true}')
     assert isinstance(command, wire.OpenSession)
     assert (command.languages, command.revisions) == (("en", "de"), True)
+
+
+def test_server_wire_start_names_codecs_by_direction() -> None:
+    heard = new_wire().receive_text('{"type": "start", "encoding": "voxduct-codec-16k"}')
+    assert isinstance(heard, wire.OpenSession)
+    assert (heard.audio_codec, heard.speech_codec) == ("voxduct-codec-16k", None)
+    assert heard.audio_format == AudioFormat(16_000, Encoding.F32LE), "what the codec makes of packets"
+    spoken = new_wire().receive_text('{"type": "start", "sample_rate": 8000, "speech_encoding": "voxduct-codec-16k"}')
+    assert isinstance(spoken, wire.OpenSession)
+    assert (spoken.audio_codec, spoken.speech_codec) == (None, "voxduct-codec-16k")
+    with pytest.raises(ClientError, match="'lyra-6' is not one of s16le, f32le, voxduct-codec-16k") as caught:
+        new_wire().receive_text('{"type": "start", "encoding": "lyra-6"}')
+    assert (caught.value.code, caught.value.param) == ("bad_audio", "encoding")
 
 
 def test_server_wire_counts_the_speech_that_was_sent() -> None:
@@ -273,7 +305,7 @@ JSON = st.recursive(
 NEAR_MESSAGES = st.fixed_dictionaries(
     {"type": st.sampled_from(["start", "marker", "say", "cancel", "stop", "ready", ""])},
     optional=dict.fromkeys(
-        ("id", "text", "voice", "seed", "final", "sample_rate", "encoding", "version", "languages"), JSON
+        "id text voice seed final sample_rate encoding speech_encoding version languages".split(), JSON
     ),
 ).map(json.dumps)
 GOOD_MESSAGES = st.one_of(*(messages(kind) for kind in sorted(CLIENT, key=str))).map(wire.encode)

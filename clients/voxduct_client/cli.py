@@ -51,11 +51,17 @@ async def _run(parsed: argparse.Namespace) -> None:
                 fast=parsed.fast,
                 json=parsed.json,
                 revisions=parsed.revisions,
+                codec=parsed.wire_codec,
                 interrupted=interrupted,
             )
         case "mic":
             await hear_microphone(
-                target, parsed.device, json=parsed.json, revisions=parsed.revisions, interrupted=interrupted
+                target,
+                parsed.device,
+                json=parsed.json,
+                revisions=parsed.revisions,
+                codec=parsed.wire_codec,
+                interrupted=interrupted,
             )
         case _:
             await speak(
@@ -64,6 +70,7 @@ async def _run(parsed: argparse.Namespace) -> None:
                 output=parsed.output,
                 voice=parsed.voice,
                 seed=parsed.seed,
+                codec=parsed.wire_codec,
                 interrupted=interrupted,
             )
 

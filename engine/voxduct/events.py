@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from voxduct.audio import Samples
+from voxduct.coded import CodedSound
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,25 @@ class SpeechAudio:
     start: int
     samples: Samples
 
+    @property
+    def size(self) -> int:
+        """Samples."""
+        return self.samples.size
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechCodes:
+    """Some speech as codes, for a session that asked for them instead of `SpeechAudio`; `start` counts samples."""
+
+    id: str
+    start: int
+    sound: CodedSound
+
+    @property
+    def size(self) -> int:
+        """Samples that it stands for."""
+        return self.sound.size
+
 
 class SpeechEnd(StrEnum):
     """Why speech ended."""
@@ -166,5 +186,6 @@ class InputEnded:
 
 
 HearingEvent: TypeAlias = SpeechStarted | SpeechStopped | PartialText | CommittedText | FinalText | RevisedText
-SpeakingEvent: TypeAlias = SpeechAudioStarted | SpeechAudio | SpeechAudioEnded
+Speech: TypeAlias = SpeechAudio | SpeechCodes
+SpeakingEvent: TypeAlias = SpeechAudioStarted | Speech | SpeechAudioEnded
 Event: TypeAlias = HearingEvent | SpeakingEvent | MarkerReached | Failed | InputEnded

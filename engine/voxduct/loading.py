@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from voxduct.asr.recogniser import Recogniser
 from voxduct.codec.clip import ClipCodec, StreamedClips
 from voxduct.codec.lyra import Rate
+from voxduct.codec.stretches import WireCodec
 from voxduct.errors import HubError, UnknownModelError
 from voxduct.hub import MANIFEST_NAME, ModelKind, read_manifest, resolve, verify
 from voxduct.hub.catalogue import LocalModel
@@ -19,7 +20,7 @@ from voxduct.hub.lyra import LYRA
 from voxduct.hub.pull import ensure
 from voxduct.hub.raw import find_raw
 from voxduct.hub.reference import HubModel
-from voxduct.models import VadModel
+from voxduct.models import Codec, VadModel
 from voxduct.onnx import synthesiser as onnx_synthesiser
 from voxduct.onnx.codec import OnnxCodec, is_own
 from voxduct.onnx.codecs import ExportedCodec
@@ -44,6 +45,9 @@ class VadKind(StrEnum):
 
 
 Device = Provider
+OWN_CODEC = "voxduct-codec-16k"  # its name on the wire
+LYRA_CODECS = {f"lyra-{rate.kbps:g}": rate for rate in Rate}
+WIRE_CODECS = (OWN_CODEC, *LYRA_CODECS)
 OWN_FAMILY = "voxduct"  # of codecs that Voxduct made
 # What a device runs best, where the user named no precision; else the folder decides.
 PRECISIONS = {Device.CUDA: "fp16", Device.TENSORRT: "fp16"}
@@ -65,6 +69,8 @@ class EngineOptions:
     """Within one run of a model; the server runs several at once."""
     delay_ms: int | None = None
     """See `AsrOptions.with_delay`; None is what suits the model."""
+    wire_codecs: tuple[str, ...] = ()
+    """Those of `WIRE_CODECS` that sessions may use instead of PCM."""
 
 
 def load_engine(options: EngineOptions, *, speaks: bool = True) -> Engine:
@@ -78,6 +84,7 @@ def load_engine(options: EngineOptions, *, speaks: bool = True) -> Engine:
     Raises:
         UnknownModelError: no model of that name.
         ModelError: a model is missing, damaged, cannot be pulled, or does not fit the others.
+        ExtraError: Lyra's codec was asked for, and what converts it is not installed.
         ValueError: the delay is out of range.
     """
     threadpool_limits(limits=1, user_api="blas")
@@ -86,7 +93,9 @@ def load_engine(options: EngineOptions, *, speaks: bool = True) -> Engine:
     second = _load_second(options, asr, recogniser)  # follows nothing, so that a delay is nothing to it
     if options.delay_ms is not None:
         recogniser = recogniser.configured(recogniser.options.with_delay(options.delay_ms))
-    return Engine(_load_vad(options), recogniser, load_synthesiser(options) if speaks else None, second)
+    synthesiser = load_synthesiser(options) if speaks else None
+    codecs = load_wire_codecs(options, None if synthesiser is None else synthesiser.codec)
+    return Engine(_load_vad(options), recogniser, synthesiser, second, codecs=codecs)
 
 
 def _load_second(options: EngineOptions, first: LocalModel, recogniser: Recogniser) -> Recogniser | None:
@@ -134,8 +143,33 @@ def load_clip_codec(options: EngineOptions, name: str) -> ClipCodec:
     return ExportedCodec(place.folder, place.precision, _ort_options(options))
 
 
+def load_wire_codecs(options: EngineOptions, voice: Codec | None = None) -> dict[str, WireCodec]:
+    """The codecs of `options.wire_codecs`, by name; `voice` is that of a synthesiser, which is not loaded twice.
+
+    Raises:
+        UnknownModelError: there is no such codec. Otherwise as `load_engine` does.
+    """
+    found, lyra = {}, None
+    for name in options.wire_codecs:
+        if name == OWN_CODEC:
+            folder = locate(None, ModelKind.CODEC).folder
+            codec = voice if isinstance(voice, OnnxCodec) else OnnxCodec(folder, _ort_options(options))
+            found[name] = WireCodec.of(codec, name, read_manifest(folder).version, codec.delay_samples)
+        elif name in LYRA_CODECS:
+            lyra = lyra or load_lyra_model(options)
+            found[name] = WireCodec.of(LyraCodec(lyra, LYRA_CODECS[name]), name, LYRA.revision)
+        else:
+            raise UnknownModelError(f"no codec {name!r:.60}; there are {', '.join(WIRE_CODECS)}", param="codec")
+    return found
+
+
 def load_lyra(options: EngineOptions, rate: Rate) -> LyraCodec:
-    """Lyra's codec, converted beside its files the first time.
+    """Lyra's codec at a rate; raises as `load_lyra_model` does."""
+    return LyraCodec(load_lyra_model(options), rate)
+
+
+def load_lyra_model(options: EngineOptions) -> LyraModel:
+    """Lyra's codec, for all rates; converted beside its files the first time.
 
     Raises:
         HubError: it was not pulled yet.
@@ -147,7 +181,7 @@ def load_lyra(options: EngineOptions, rate: Rate) -> LyraCodec:
         raise HubError(f"{LYRA.name} was not pulled yet; `voxduct models pull {LYRA.name}` does")
     verify(manifest)
     folder = prepare_lyra(manifest.folder, manifest.folder.with_name(f"{manifest.folder.name}-onnx"))
-    return LyraCodec(LyraModel(folder, _ort_options(options)), rate)
+    return LyraModel(folder, _ort_options(options))
 
 
 def _load_vad(options: EngineOptions) -> VadModel:

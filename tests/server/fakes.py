@@ -17,6 +17,7 @@ import websockets
 
 from voxduct import wire
 from voxduct.audio import SAMPLE_RATE, AudioFormat
+from voxduct.coded import CodecFormat
 from voxduct.errors import TextError
 from voxduct.events import (
     CommittedText,
@@ -56,6 +57,7 @@ class FakeBackend:
     voice_sample_rate: int = VOICE_RATE
     languages: tuple[str, ...] = ("de", "en")
     revises: bool = False
+    codecs: tuple[CodecFormat, ...] = ()
     sessions: list[FakeSession] = field(default_factory=list)
 
     def open_session(
@@ -65,6 +67,8 @@ class FakeBackend:
         *,
         languages: tuple[str, ...] = (),
         revisions: bool = False,
+        audio_codec: str | None = None,
+        speech_codec: str | None = None,
     ) -> FakeSession:
         self.sessions.append(FakeSession(self, audio_format, voice))
         return self.sessions[-1]

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from tests.fakes_speaking import FakeLm, fake_synthesiser, fake_voice
 from voxduct.errors import InferenceError, ModelError, TextError, VoiceError
 from voxduct.events import Event, Failed, SpeechAudio, SpeechAudioEnded, SpeechAudioStarted, SpeechEnd
+from voxduct.loudness import KNEE, limited
 from voxduct.models import JobKind
-from voxduct.tts.loudness import KNEE, limited
 from voxduct.tts.silence import BLOCK, LONGEST_CUT, LeadingSilence
 from voxduct.tts.stream import SpeechStream, Synthesiser, TtsOptions
 

@@ -6,12 +6,13 @@ import argparse
 import logging
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from voxduct.cli.arguments import Commands, add_engine_options, engine_options, port_number, positive_int
 from voxduct.cli.mqtt import OPTION_HELP, attach_mqtt, mqtt_options
 from voxduct.errors import MessageError
-from voxduct.loading import load_engine
+from voxduct.loading import OWN_CODEC, WIRE_CODECS, load_engine
 from voxduct.server.backend import Backend
 from voxduct.server.engine_backend import EngineBackend
 from voxduct.server.limits import DEFAULT_PORT, Limits, ServeError, ServerOptions
@@ -40,6 +41,11 @@ def register(commands: Commands) -> None:
     parser.add_argument("--mqtt", metavar="URL", help=OPTION_HELP)
     parser.add_argument("--verbose", action="store_true")
     add_engine_options(parser)
+    parser.add_argument(
+        "--wire-codec",
+        choices=["lyra"],
+        help="let clients use Lyra's codes, too, once pulled (docs/lyra.md); Voxduct's own always is offered",
+    )
     _add_second_pass(parser)
     parser.set_defaults(run=run)
 
@@ -108,7 +114,9 @@ def _token(file: Path | None) -> str | None:
 
 
 def _load(options: argparse.Namespace) -> Backend:
-    return EngineBackend(load_engine(engine_options(options), speaks=not options.no_tts))
+    codecs = WIRE_CODECS if options.wire_codec is not None else (OWN_CODEC,)
+    wanted = replace(engine_options(options), wire_codecs=codecs)
+    return EngineBackend(load_engine(wanted, speaks=not options.no_tts))
 
 
 def _announce(url: str) -> None:

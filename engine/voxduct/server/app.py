@@ -96,6 +96,7 @@ class App:
         }
         if self.backend is not None:
             body["voices"] = list(self.backend.voices)
+            body["codecs"] = [codec.name for codec in self.backend.codecs]
         return JSONResponse(body, status_code=200 if state is ServerState.READY else 503)
 
     async def _show_metrics(self, request: Request) -> Response:

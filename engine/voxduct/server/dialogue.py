@@ -13,7 +13,17 @@ from dataclasses import dataclass
 
 from voxduct.audio import SAMPLE_RATE
 from voxduct.errors import ClientError, LimitError, MessageError, VoxductError
-from voxduct.events import Event, Failed, FinalText, InputEnded, MarkerReached, SpeechAudio, SpeechAudioEnded
+from voxduct.events import (
+    Event,
+    Failed,
+    FinalText,
+    InputEnded,
+    MarkerReached,
+    Speech,
+    SpeechAudio,
+    SpeechAudioEnded,
+    SpeechCodes,
+)
 from voxduct.models import Job, JobKind
 from voxduct.server.backend import Backend, Conversation
 from voxduct.server.limits import Limits
@@ -35,6 +45,7 @@ from voxduct.wire import (
     Say,
     ServerWire,
     Stop,
+    codec_offer,
     error_message,
     outgoing,
 )
@@ -97,6 +108,7 @@ class Dialogue:
             max_message_bytes=limits.max_message_bytes,
             max_text_chars=limits.max_text_chars,
             languages=backend.languages,
+            codecs=backend.codecs,
         )
         self._outbox = Outbox(limits.max_unsent_messages, limits.max_unsent_speech_s)
         self._watch = Watch(limits, now())
@@ -172,7 +184,12 @@ class Dialogue:
 
     def _open(self, command: OpenSession) -> None:
         self._session = self._backend.open_session(
-            command.audio_format, command.voice, languages=command.languages, revisions=command.revisions
+            command.audio_format,
+            command.voice,
+            languages=command.languages,
+            revisions=command.revisions,
+            audio_codec=command.audio_codec,
+            speech_codec=command.speech_codec,
         )
         self._say(
             Ready(
@@ -184,6 +201,7 @@ class Dialogue:
                 idle_timeout_s=self._limits.idle_timeout_s,
                 languages=list(self._backend.languages),
                 revisions=command.revisions and self._backend.revises,
+                codecs=[codec_offer(codec) for codec in self._backend.codecs],
             )
         )
 
@@ -261,7 +279,7 @@ class Dialogue:
             message = self._wire.encode(item)
             if message is None:
                 continue
-            if isinstance(item, SpeechAudio):
+            if isinstance(item, SpeechAudio | SpeechCodes):
                 self._account(item)
             return message
         return None
@@ -273,8 +291,8 @@ class Dialogue:
         self._watch.unread(self._outbox.full, now)
         self.advance()
 
-    def _account(self, item: SpeechAudio) -> None:
-        self._metrics.speech_seconds.inc(item.samples.size / (self._backend.voice_sample_rate or 1))
+    def _account(self, item: Speech) -> None:
+        self._metrics.speech_seconds.inc(item.size / (self._backend.voice_sample_rate or 1))
         asked = self._asked.pop(item.id, None)
         if asked is not None:
             self._metrics.first_audio.observe(self._now() - asked)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from voxduct.audio import AudioFormat
+from voxduct.coded import CodecFormat
 from voxduct.server.warm_up import warm_up
 from voxduct.session import Engine, Session, SessionOptions
 
@@ -37,6 +38,11 @@ class EngineBackend:
         """Whether there is a second recogniser."""
         return self.engine.second_recogniser is not None
 
+    @property
+    def codecs(self) -> Sequence[CodecFormat]:
+        """The engine's."""
+        return [codec.format for codec in self.engine.codecs.values()]
+
     def warm_up(self) -> None:
         """Hears a buzz and says a word."""
         warm_up(self)
@@ -48,6 +54,8 @@ class EngineBackend:
         *,
         languages: tuple[str, ...] = (),
         revisions: bool = False,
+        audio_codec: str | None = None,
+        speech_codec: str | None = None,
     ) -> Session:
         """A new session on the shared models."""
         wanted = replace(
@@ -55,6 +63,8 @@ class EngineBackend:
             voice=voice or self.options.voice,
             languages=languages or self.options.languages,
             revisions=revisions,
+            audio_codec=audio_codec,
+            speech_codec=speech_codec,
         )
         return Session(self.engine, wanted, audio_format)
 

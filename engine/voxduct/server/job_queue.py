@@ -16,7 +16,7 @@ from voxduct.models import Job, JobKind
 
 RECENT_S = 5.0  # delays and work older than this say nothing about now
 MOST_TOGETHER = 16  # jobs that share a run of their model
-FIRM = (JobKind.VAD, JobKind.FINAL)  # what cannot be left out
+FIRM = (JobKind.DECODE, JobKind.VAD, JobKind.FINAL)  # what cannot be left out
 OwnerT = TypeVar("OwnerT")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from voxduct.events import SpeechAudio
+from voxduct.events import SpeechAudio, SpeechCodes
 from voxduct.wire import CommittedMessage, FinalMessage, Outgoing, PartialMessage, SpeechAudioStartMessage
 
 
@@ -63,7 +63,7 @@ class Outbox:
 
     def drop_speech(self, id: str | None) -> None:
         """Drops waiting speech of the request `id`, or of all."""
-        self._drop(lambda item: isinstance(item, SpeechAudio) and id in (None, item.id))
+        self._drop(lambda item: isinstance(item, SpeechAudio | SpeechCodes) and id in (None, item.id))
 
     def clear(self) -> None:
         """Drops everything."""
@@ -85,7 +85,7 @@ class Outbox:
             self._items = kept
 
     def _count(self, item: Outgoing, sign: int) -> None:
-        if isinstance(item, SpeechAudio):
-            self._speech_samples += sign * item.samples.size
+        if isinstance(item, SpeechAudio | SpeechCodes):
+            self._speech_samples += sign * item.size
         elif not isinstance(item, PartialMessage):
             self._firm += sign

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
 from voxduct.audio import Samples
+from voxduct.coded import CodedSound
+from voxduct.loudness import limited
 from voxduct.models import Codec, Ints
 from voxduct.tts.codes import CodeStream
-from voxduct.tts.loudness import limited
 from voxduct.tts.silence import LeadingSilence
 
 
@@ -22,43 +25,100 @@ class SpokenPiece:
     """The sentence is over."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class CodedPiece:
+    """What one job made, as codes."""
+
+    sounds: tuple[CodedSound, ...]
+    last: bool
+    """The sentence is over."""
+
+
+class Sentence(Protocol):
+    """A sentence being spoken."""
+
+    def speak(self, frames: int) -> SpokenPiece | CodedPiece:
+        """At least `frames` code frames' worth of sound, fewer only at the sentence's end; in a job."""
+
+
+SentenceForm: TypeAlias = Callable[[CodeStream, Codec, int], Sentence]
+"""What becomes of a sentence's code frames: (frames, their codec, samples of silence before the sentence)."""
+
+
 class SpokenSentence:
     """Draws code frames, decodes them and cuts the leading silence, as much at a time as is asked for."""
 
-    def __init__(self, codes: CodeStream, codec: Codec) -> None:
+    def __init__(self, codes: CodeStream, codec: Codec, pause: int = 0) -> None:
+        """`pause`: samples of silence before the sentence."""
         self._codes = codes
         self._codec = codec
+        self._pause = pause
         self._state = codec.new_decoder_state()
         self._silence = LeadingSilence()
-        self._last: Ints | None = None
 
     def speak(self, frames: int) -> SpokenPiece:
         """At least `frames` code frames' worth of samples, fewer only at the sentence's end.
 
         Silence that is cut does not count, so the first piece always has sound in it.
         """
-        made: list[Samples] = []
-        wanted = frames * self._codec.frame_size
+        made = [np.zeros(self._pause, np.float32)]
+        wanted = frames * self._codec.frame_size + self._pause
+        self._pause = 0
         while sum(len(samples) for samples in made) < wanted:
-            drawn = self._draw(frames)
+            drawn = self._codes.next_frames(frames)
             made.append(self._decode(drawn))
-            if self._codes.done:
-                return SpokenPiece(np.concatenate([*made, self._flush()]), last=True)
+            if self._codes.done:  # the decoder lags one frame behind: the last one once more brings the end out
+                made.append(self._decode(drawn[:, -1:]))
+                return SpokenPiece(np.concatenate(made), last=True)
         return SpokenPiece(np.concatenate(made), last=False)
-
-    def _draw(self, frames: int) -> Ints:
-        """Up to `frames` frames, shape [books, n], n at least 1."""
-        drawn: list[Ints] = []
-        while len(drawn) < frames and (frame := self._codes.next_frame()) is not None:
-            drawn.append(frame)
-        self._last = drawn[-1]
-        return np.stack(drawn, axis=1)
-
-    def _flush(self) -> Samples:
-        """The decoder lags one frame behind: the last frame once more brings the sentence's end out."""
-        if self._last is None:
-            return np.zeros(0, np.float32)
-        return self._decode(self._last[:, None])
 
     def _decode(self, codes: Ints) -> Samples:
         return self._silence.feed(limited(self._codec.decode(codes, self._state)))
+
+
+class CodedSentence:
+    """Draws code frames and passes them on undecoded, to become the very samples of a `SpokenSentence` elsewhere.
+
+    It decodes only as long as the sentence is silent, to say how much of its start is cut.
+    """
+
+    def __init__(self, codes: CodeStream, codec: Codec, pause: int = 0) -> None:
+        """`pause`: samples of silence before the sentence."""
+        self._codes = codes
+        self._codec = codec
+        self._pause = pause
+        self._state = codec.new_decoder_state()
+        self._silence = LeadingSilence()
+        self._begun = False
+
+    def speak(self, frames: int) -> CodedPiece:
+        """As `SpokenSentence.speak`, in the same pieces."""
+        made: list[Ints] = []
+        while self._kept(made) < frames * self._codec.frame_size:
+            drawn = self._codes.next_frames(frames)
+            made.append(drawn)
+            self._listen(drawn)
+            if self._codes.done:
+                made.append(drawn[:, -1:])
+                self._listen(drawn[:, -1:])
+                return CodedPiece(self._sounds(made), last=True)
+        return CodedPiece(self._sounds(made), last=False)
+
+    def _listen(self, codes: Ints) -> None:
+        if not self._silence.open:
+            self._silence.feed(limited(self._codec.decode(codes, self._state)))
+
+    def _kept(self, made: list[Ints]) -> int:
+        """Samples of these frames that are not cut."""
+        if not self._silence.open:
+            return 0
+        size: int = sum(codes.shape[1] for codes in made) * self._codec.frame_size
+        return size if self._begun else size - self._silence.cut
+
+    def _sounds(self, made: list[Ints]) -> tuple[CodedSound, ...]:
+        codes, size = np.concatenate(made, axis=1), self._codec.frame_size
+        if self._begun:
+            return (CodedSound(codes, size),)
+        self._begun = True
+        sound = CodedSound(codes, size, begins=True, pause=self._pause, skip=self._silence.cut)
+        return (sound,) if sound.size else ()

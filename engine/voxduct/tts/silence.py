@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from voxduct.audio import SAMPLE_RATE, Samples
+from voxduct.loudness import FADE, FadeIn
 
-BLOCK = SAMPLE_RATE // 200  # 5 ms: the unit of judgement, and the length of the fade
+BLOCK = FADE  # samples: the unit of judgement, and the length of the fade
 QUIET = 0.004  # peak below which a block is silence (-48 dBFS)
 LONGEST_CUT = SAMPLE_RATE // 2  # samples; a voice that whispers is not cut for ever
 
@@ -20,23 +21,24 @@ class LeadingSilence:
 
     def __init__(self) -> None:
         self._before: Samples = np.zeros(0, np.float32)
-        self._cut = 0
-        self._open = False
+        self.cut = 0
+        """Samples that were cut so far; final once `open`."""
+        self.open = False
+        """Sound has begun."""
 
     def feed(self, samples: Samples) -> Samples:
         """Samples of shape [n], n a multiple of `BLOCK`; returns those from the first sound on."""
-        if self._open:
+        if self.open:
             return samples
         blocks = samples.reshape(-1, BLOCK)
         for index, block in enumerate(blocks):
-            if np.abs(block).max() >= QUIET or self._cut >= LONGEST_CUT:
+            if np.abs(block).max() >= QUIET or self.cut >= LONGEST_CUT:
                 return self._begin(blocks[index:])
             self._before = block
-            self._cut += BLOCK
+            self.cut += BLOCK
         return np.zeros(0, np.float32)
 
     def _begin(self, blocks: Samples) -> Samples:
-        self._open = True
-        found = np.concatenate([self._before, blocks.reshape(-1)])
-        found[:BLOCK] *= np.arange(BLOCK, dtype=np.float32) / BLOCK
-        return found
+        self.open = True
+        self.cut -= len(self._before)
+        return FadeIn().feed(np.concatenate([self._before, blocks.reshape(-1)]))

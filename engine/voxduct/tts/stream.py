@@ -19,8 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from voxduct.audio import SAMPLE_RATE
+from voxduct.coded import CodedSound
 from voxduct.errors import ModelError, TextError, VoiceError, VoxductError
-from voxduct.events import Event, Failed, SpeechAudio, SpeechAudioEnded, SpeechAudioStarted, SpeechEnd
+from voxduct.events import Event, Failed, SpeechAudio, SpeechAudioEnded, SpeechAudioStarted, SpeechCodes, SpeechEnd
 from voxduct.models import Codec, CodeLm, GraphemeToPhoneme, Job, JobKind
 from voxduct.tts.codes import CodeStream
 from voxduct.tts.config import VoiceConfig
@@ -28,7 +29,7 @@ from voxduct.tts.lexicon import Lexicon
 from voxduct.tts.normalise import PAUSES, spoken_words
 from voxduct.tts.phonemes import Phonemizer
 from voxduct.tts.sampling import request_rng
-from voxduct.tts.sentence import SpokenPiece, SpokenSentence
+from voxduct.tts.sentence import CodedPiece, Sentence, SentenceForm, SpokenPiece, SpokenSentence
 from voxduct.tts.sentences import SentenceSplitter
 from voxduct.tts.voices import PrimedVoice, Voice, prime
 
@@ -110,19 +111,27 @@ class Synthesiser:
 class SpeechStream:
     """One request to speak. At most one job is out at a time; every request ends with one SpeechAudioEnded."""
 
-    def __init__(self, synthesiser: Synthesiser, id: str, voice: str | None = None, seed: int = 0) -> None:
-        """Raises VoiceError when there is no such voice."""
+    def __init__(
+        self,
+        synthesiser: Synthesiser,
+        id: str,
+        voice: str | None = None,
+        seed: int = 0,
+        form: SentenceForm = SpokenSentence,
+    ) -> None:
+        """Raises VoiceError when there is no such voice. `form` says whether samples are made, or codes."""
         self.id = id
         self._synthesiser = synthesiser
         self._voice = synthesiser.voice(voice)
         self._seed = seed
+        self._form = form
         self._splitter = SentenceSplitter()
         self._sentences: deque[str] = deque()
         self._characters = 0
         self._begun = 0
         self._jobs = 0
         self._parts: deque[list[int]] = deque()
-        self._speaking: SpokenSentence | None = None
+        self._speaking: Sentence | None = None
         self._job_out = self._ended = self._started = self._done = False
         self._samples = 0
 
@@ -170,13 +179,11 @@ class SpeechStream:
         self._job_out = False
         if self._done:
             return []
-        if not isinstance(result, SpokenPiece):
+        if not isinstance(result, SpokenPiece | CodedPiece):
             raise TypeError(f"not a result of this stage: {type(result).__name__}")
         if result.last:
             self._speaking = None
-        events: list[Event] = []
-        if len(result.samples):
-            events += self._say(result)
+        events = self._say(result)
         if self._ended and self._speaking is None and not self._sentences and not self._parts:
             if not self._begun:
                 return self._fail_empty()
@@ -196,13 +203,19 @@ class SpeechStream:
         """Stops at once; a job that is out may be dropped, or its result handed in and ignored."""
         return [] if self._done else [self._end_with(SpeechEnd.CANCELLED)]
 
-    def _say(self, piece: SpokenPiece) -> list[Event]:
+    def _say(self, piece: SpokenPiece | CodedPiece) -> list[Event]:
         events: list[Event] = []
-        if not self._started:
-            self._started = True
-            events.append(SpeechAudioStarted(self.id, self._voice.voice.name, self._synthesiser.sample_rate))
-        events.append(SpeechAudio(self.id, self._samples, piece.samples))
-        self._samples += len(piece.samples)
+        for sound in piece.sounds if isinstance(piece, CodedPiece) else (piece.samples,):
+            if not isinstance(sound, CodedSound) and not sound.size:  # codes of no size must be decoded all the same
+                continue
+            if not self._started:
+                self._started = True
+                events.append(SpeechAudioStarted(self.id, self._voice.voice.name, self._synthesiser.sample_rate))
+            if isinstance(sound, CodedSound):
+                events.append(SpeechCodes(self.id, self._samples, sound))
+            else:
+                events.append(SpeechAudio(self.id, self._samples, sound))
+            self._samples += sound.size
         return events
 
     def _fail_empty(self) -> list[Event]:
@@ -215,30 +228,25 @@ class SpeechStream:
         self._parts.clear()
         return SpeechAudioEnded(self.id, reason, self._samples)
 
-    def _run(self, frames: int) -> SpokenPiece:
+    def _run(self, frames: int) -> SpokenPiece | CodedPiece:
         """A job's work, on any thread: the only code here that calls models."""
-        pause = np.zeros(0, np.float32)
         if self._speaking is None:
-            sentence = self._begin_sentence()
-            if sentence is None:
-                return SpokenPiece(pause, last=True)
-            if self._begun > 1:
-                milliseconds = self._synthesiser.options.sentence_pause_ms
-                pause = np.zeros(milliseconds * self._synthesiser.sample_rate // 1000, np.float32)
-            self._speaking = sentence
-        piece = self._speaking.speak(frames)
-        return SpokenPiece(np.concatenate([pause, piece.samples]), piece.last)
+            self._speaking = self._begin_sentence()
+        if self._speaking is None:
+            return SpokenPiece(np.zeros(0, np.float32), last=True)
+        return self._speaking.speak(frames)
 
-    def _begin_sentence(self) -> SpokenSentence | None:
+    def _begin_sentence(self) -> Sentence | None:
         """The next sentence that has something to say; None when there is none."""
         while not self._parts and self._sentences:
             self._parts += self._phone_parts(self._sentences.popleft())
         if not self._parts:
             return None
-        rng = request_rng(self._seed, self._begun)
+        made, rng = self._synthesiser, request_rng(self._seed, self._begun)
+        pause = made.options.sentence_pause_ms * made.sample_rate // 1000 if self._begun else 0
         self._begun += 1
-        made = self._synthesiser
-        return SpokenSentence(CodeStream(made.lm, made.config, self._voice, self._parts.popleft(), rng), made.codec)
+        codes = CodeStream(made.lm, made.config, self._voice, self._parts.popleft(), rng)
+        return self._form(codes, made.codec, pause)
 
     def _phone_parts(self, text: str) -> list[list[int]]:
         """Phone ids of a sentence, cut between words where it is too long for one state."""

@@ -4,6 +4,7 @@ from voxduct.wire.messages import (
     MAX_ID_CHARS,
     MAX_SEED,
     PROTOCOL_VERSION,
+    SPEECH_PCM,
     SUBPROTOCOL,
     AnyServerMessage,
     Cancel,
@@ -29,18 +30,20 @@ from voxduct.wire.messages import (
     Start,
     Stop,
     Stopped,
+    WireCodecOffer,
     WireWord,
     decode_client,
     decode_server,
     encode,
 )
 from voxduct.wire.server import Audio, CloseCode, Command, OpenSession, ServerWire, WireState
-from voxduct.wire.translate import Outgoing, error_message, outgoing
+from voxduct.wire.translate import Outgoing, codec_offer, error_message, outgoing
 
 __all__ = [
     "MAX_ID_CHARS",
     "MAX_SEED",
     "PROTOCOL_VERSION",
+    "SPEECH_PCM",
     "SUBPROTOCOL",
     "AnyServerMessage",
     "Audio",
@@ -72,8 +75,10 @@ __all__ = [
     "Start",
     "Stop",
     "Stopped",
+    "WireCodecOffer",
     "WireState",
     "WireWord",
+    "codec_offer",
     "decode_client",
     "decode_server",
     "encode",
