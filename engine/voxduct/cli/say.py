@@ -13,6 +13,7 @@ import numpy as np
 from voxduct.audio import Samples
 from voxduct.cli.arguments import Commands, add_engine_options, engine_options
 from voxduct.cli.recordings import write_wav
+from voxduct.cli.voices import add_voices_option, choose_voice
 from voxduct.errors import TextError
 from voxduct.events import SpeechAudio, SpeechAudioStarted
 from voxduct.loading import load_synthesiser
@@ -25,7 +26,10 @@ def register(commands: Commands) -> None:
     parser = commands.add_parser("say", help="text to speech", description=__doc__, allow_abbrev=False)
     parser.add_argument("text", metavar="TEXT", help="what to say; - reads it from stdin")
     parser.add_argument("-o", "--output", type=Path, metavar="OUT.wav", help="a WAV file (default: stdout, when piped)")
-    parser.add_argument("--voice", help="a voice's name")
+    parser.add_argument(
+        "--voice", metavar="NAME|CLIP", help="a voice's name, or a recording of somebody (who agreed) to sound like"
+    )
+    add_voices_option(parser)
     parser.add_argument("--seed", type=int, default=0, help="another seed, another reading (default 0)")
     parser.add_argument("--json", action="store_true", help="say what was made in one line of JSON")
     add_engine_options(parser, hears=False)
@@ -38,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     if options.output is None and (sys.stdout.isatty() or options.json):
         raise TextError("say where the speech goes: -o OUT.wav, or pipe it into a player", param="output")
     synthesiser = load_synthesiser(engine_options(options))
-    samples, figures = _spoken(synthesiser, text, options.voice, options.seed)
+    samples, figures = _spoken(synthesiser, text, choose_voice(options, synthesiser), options.seed)
     if options.output is None:
         write_wav(sys.stdout.buffer, samples, int(figures["sample_rate"]))
         return 0

@@ -48,7 +48,11 @@ class TtsOptions:
 
 
 class Synthesiser:
-    """Models, lexicon and primed voices that all requests share; nothing in it changes after construction."""
+    """Models, lexicon and primed voices that all requests share.
+
+    Only the voices change, and those it was made with never: others come (`add`) and go (`remove`), on the thread that
+    begins requests. A request goes on with the voice that it began with.
+    """
 
     def __init__(
         self,
@@ -77,7 +81,9 @@ class Synthesiser:
         self.config = config
         self.options = options or TtsOptions()
         self.phonemizer = Phonemizer(lexicon, g2p)
-        self._voices = {voice.name: prime(voice, lm, config) for voice in voices}
+        self._voices = {voice.name: self.prime(voice) for voice in voices}
+        self.shipped = frozenset(self._voices)
+        """Names of the voices it was made with."""
 
     @property
     def voices(self) -> tuple[str, ...]:
@@ -105,6 +111,25 @@ class Synthesiser:
         if found is None:
             raise VoiceError(f"no voice {name!r}; this server has {', '.join(self.voices)}", param="voice")
         return found
+
+    def prime(self, voice: Voice) -> PrimedVoice:
+        """The voice and the model's state after its prompt: one model call, so that requests need none."""
+        return prime(voice, self.lm, self.config)
+
+    def add(self, voice: PrimedVoice) -> None:
+        """From now on requests may name it. Raises VoiceError when there is one of that name."""
+        name = voice.voice.name
+        if name in self._voices:
+            raise VoiceError(f"there is a voice {name!r} already; delete it first", code="voice_exists", param="name")
+        self._voices[name] = voice
+
+    def remove(self, name: str) -> None:
+        """Forgets a voice that was added; requests that speak with it go on. Raises VoiceError."""
+        if name in self.shipped:
+            raise VoiceError(f"{name!r} belongs to the voice model and stays", code="shipped_voice", param="name")
+        if name not in self._voices:
+            raise VoiceError(f"no voice {name!r}; this server has {', '.join(self.voices)}", param="name")
+        del self._voices[name]
 
 
 class SpeechStream:
