@@ -71,7 +71,7 @@ EVENTS: list[Event] = [
 
 def new_wire(**changes: Any) -> wire.ServerWire:
     options: dict[str, Any] = {
-        "voices": ("ann", "bob"),
+        "voices": lambda: ("ann", "bob"),
         "languages": ("de", "en"),
         "max_message_bytes": 262_144,
         "max_text_chars": 20_000,

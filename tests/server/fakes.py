@@ -38,6 +38,7 @@ from voxduct.models import Job, JobKind
 from voxduct.server.backend import Backend
 from voxduct.server.limits import Limits, ServerOptions
 from voxduct.server.serve import VoiceServer
+from voxduct.voices.shelf import VoiceShelf
 
 MessageT = TypeVar("MessageT", bound=wire.ServerMessage)
 
@@ -56,6 +57,7 @@ class FakeBackend:
     voice_sample_rate: int = VOICE_RATE
     languages: tuple[str, ...] = ("de", "en")
     revises: bool = False
+    shelf: VoiceShelf | None = None
     sessions: list[FakeSession] = field(default_factory=list)
 
     def open_session(

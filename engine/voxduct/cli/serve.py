@@ -10,8 +10,9 @@ from pathlib import Path
 
 from voxduct.cli.arguments import Commands, add_engine_options, engine_options, port_number, positive_int
 from voxduct.cli.mqtt import OPTION_HELP, attach_mqtt, mqtt_options
+from voxduct.cli.voices import add_voices_option
 from voxduct.errors import MessageError
-from voxduct.loading import load_engine
+from voxduct.loading import load_engine, load_enroller, load_shelf
 from voxduct.server.backend import Backend
 from voxduct.server.engine_backend import EngineBackend
 from voxduct.server.limits import DEFAULT_PORT, Limits, ServeError, ServerOptions
@@ -37,6 +38,7 @@ def register(commands: Commands) -> None:
     parser.add_argument("--max-sessions", type=positive_int, default=Limits().max_sessions)
     parser.add_argument("--workers", type=positive_int, default=None, help="threads that run models (default: cores)")
     parser.add_argument("--no-tts", action="store_true", help="hear only")
+    add_voices_option(parser)
     parser.add_argument("--mqtt", metavar="URL", help=OPTION_HELP)
     parser.add_argument("--verbose", action="store_true")
     add_engine_options(parser)
@@ -108,7 +110,13 @@ def _token(file: Path | None) -> str | None:
 
 
 def _load(options: argparse.Namespace) -> Backend:
-    return EngineBackend(load_engine(engine_options(options), speaks=not options.no_tts))
+    wanted = engine_options(options)
+    engine = load_engine(wanted, speaks=not options.no_tts)
+    if engine.synthesiser is None:
+        return EngineBackend(engine)
+    shelf = load_shelf(load_enroller(wanted, engine.synthesiser, engine.vad), options.voices)
+    shelf.load()
+    return EngineBackend(engine, shelf=shelf)
 
 
 def _announce(url: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from voxduct.audio import AudioFormat
 from voxduct.server.warm_up import warm_up
 from voxduct.session import Engine, Session, SessionOptions
+from voxduct.voices.shelf import VoiceShelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,8 @@ class EngineBackend:
 
     engine: Engine
     options: SessionOptions = field(default_factory=SessionOptions)
+    shelf: VoiceShelf | None = None
+    """Of the same synthesiser."""
 
     @property
     def voices(self) -> tuple[str, ...]:

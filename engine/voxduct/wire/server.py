@@ -7,6 +7,7 @@ may go on. What the server says goes through `encode`, which numbers it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, IntEnum, StrEnum
 from typing import TypeAlias
@@ -145,11 +146,12 @@ class ServerWire:
     def __init__(
         self,
         *,
-        voices: tuple[str, ...],
+        voices: Callable[[], tuple[str, ...]],
         max_message_bytes: int,
         max_text_chars: int,
         languages: tuple[str, ...] = (),
     ) -> None:
+        """`voices` is asked for every voice that is named: some may come and go while the conversation lasts."""
         self.state = WireState.WAITING_START
         self._voices = voices
         self._languages = languages
@@ -288,8 +290,8 @@ class ServerWire:
                 )
 
     def _check_voice(self, voice: str | None) -> None:
-        if voice is not None and voice not in self._voices:
-            known = ", ".join(self._voices) or "none: it was started without speech"
+        if voice is not None and voice not in (voices := self._voices()):
+            known = ", ".join(voices) or "none: it was started without speech"
             raise VoiceError(f"no voice {voice!r:.60}; this server has {known}", param="voice")
 
 
