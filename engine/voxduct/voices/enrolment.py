@@ -62,7 +62,7 @@ class Enroller:
         self.vad = vad
         self.synthesiser = synthesiser
         self.options = options or ClipOptions()
-        self._speaker_encoder = speaker_encoder
+        self.speaker = speaker_encoder.speaker
 
     def begin(self, name: str, load: Callable[[], Sound]) -> Enrolment:
         """A voice of this name from the recording that `load` reads; it is called in the first job."""
@@ -79,7 +79,7 @@ class Enroller:
         """Runs the speaker encoder, and the language model over the prompt; call it in a job."""
         prompt = spoken.codes[:, slice(*spoken.prompt)]
         phones = np.full(prompt.shape[1], self.synthesiser.config.unknown_id, np.int64)
-        return self.synthesiser.prime(Voice(name, self._speaker_encoder.speaker(spoken.codes), prompt, phones))
+        return self.synthesiser.prime(Voice(name, self.speaker(spoken.codes), prompt, phones))
 
 
 class Enrolment:
