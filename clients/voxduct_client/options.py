@@ -31,6 +31,8 @@ class ClientOptions:
     """Languages that may be spoken, such as `en`; empty is all that the server knows."""
     revisions: bool = False
     """Whether to be told what a second recogniser heard in finished utterances, if the server has one."""
+    speech_words: bool = False
+    """Whether to be told when each word of the speech is spoken: `wire.SpeechWordsMessage`."""
     connect_timeout_s: float = 10.0
     """For the connection and the server's `ready` together."""
     close_timeout_s: float = 2.0
@@ -51,6 +53,7 @@ class ClientOptions:
             partials=self.partials,
             languages=list(self.languages),
             revisions=self.revisions,
+            speech_words=self.speech_words,
         )
 
 

@@ -131,6 +131,24 @@ class SpeechAudio:
     samples: Samples
 
 
+@dataclass(frozen=True, slots=True)
+class SpeechWord:
+    """A word as it is spoken, in samples since `SpeechAudioStarted`."""
+
+    text: str
+    """As it is said: `doctor`, `twenty`."""
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechWords:
+    """Words that end in the `SpeechAudio` of the request `id` that follows."""
+
+    id: str
+    words: tuple[SpeechWord, ...]
+
+
 class SpeechEnd(StrEnum):
     """Why speech ended."""
 
@@ -166,5 +184,5 @@ class InputEnded:
 
 
 HearingEvent: TypeAlias = SpeechStarted | SpeechStopped | PartialText | CommittedText | FinalText | RevisedText
-SpeakingEvent: TypeAlias = SpeechAudioStarted | SpeechAudio | SpeechAudioEnded
+SpeakingEvent: TypeAlias = SpeechAudioStarted | SpeechWords | SpeechAudio | SpeechAudioEnded
 Event: TypeAlias = HearingEvent | SpeakingEvent | MarkerReached | Failed | InputEnded

@@ -171,6 +171,19 @@ async def test_voices_one_that_is_deleted_while_it_speaks_finishes(tmp_path: Pat
         assert sum(map(len, client.binary)) == 2 * ended.samples
 
 
+async def test_voices_own_one_speaks_with_the_times_of_its_words(tmp_path: Path) -> None:
+    async with serving(tmp_path) as api, connect(api.server) as client:
+        await api.make()
+        await client.start(voice="anna", speech_words=True)
+        await client.send(type="say", text="Hello world.")
+        words = [word for message in [await client.expect(wire.SpeechWordsMessage)] for word in message.words]
+        while not isinstance(message := await client.receive(), wire.SpeechAudioEndMessage):
+            assert isinstance(message, wire.SpeechWordsMessage)
+            words += message.words
+        assert [word.word for word in words] == ["hello", "world"]
+        assert words[0].end == words[1].start and words[1].end <= message.samples
+
+
 async def test_voices_deleted_default_of_a_session_is_told_and_the_session_goes_on(tmp_path: Path) -> None:
     async with serving(tmp_path) as api:
         await api.make()

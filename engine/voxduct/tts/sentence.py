@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from voxduct.audio import Samples
+from voxduct.events import SpeechWord
 from voxduct.models import Codec, Ints
 from voxduct.tts.codes import CodeStream
 from voxduct.tts.loudness import limited
+from voxduct.tts.phonemes import SpokenWord
 from voxduct.tts.silence import LeadingSilence
+from voxduct.tts.word_times import WordTimes, shifted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,14 +24,28 @@ class SpokenPiece:
     samples: Samples
     last: bool
     """The sentence is over."""
+    words: tuple[SpeechWord, ...] = ()
+    """Those that end in these samples. Positions count from their first; a word may begin before that."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhonePart:
+    """What is spoken from one state: a sentence, or a part of a long one."""
+
+    ids: list[int]
+    """Phones."""
+    words: tuple[SpokenWord, ...]
+    """And which of them belong to which word."""
 
 
 class SpokenSentence:
     """Draws code frames, decodes them and cuts the leading silence, as much at a time as is asked for."""
 
-    def __init__(self, codes: CodeStream, codec: Codec) -> None:
+    def __init__(self, codes: CodeStream, codec: Codec, words: Sequence[SpokenWord] = ()) -> None:
         self._codes = codes
         self._codec = codec
+        self._words = WordTimes(words, codec.frame_size)
+        self._size = 0  # samples returned so far
         self._state = codec.new_decoder_state()
         self._silence = LeadingSilence()
         self._last: Ints | None = None
@@ -43,8 +61,14 @@ class SpokenSentence:
             drawn = self._draw(frames)
             made.append(self._decode(drawn))
             if self._codes.done:
-                return SpokenPiece(np.concatenate([*made, self._flush()]), last=True)
-        return SpokenPiece(np.concatenate(made), last=False)
+                return self._piece([*made, self._flush()], last=True)
+        return self._piece(made, last=False)
+
+    def _piece(self, made: list[Samples], *, last: bool) -> SpokenPiece:
+        samples, before = np.concatenate(made), self._size
+        self._size += len(samples)
+        words = self._words.ended(self._codes.places, self._silence.cut, self._size, last=last)
+        return SpokenPiece(samples, last, shifted(words, -before))
 
     def _draw(self, frames: int) -> Ints:
         """Up to `frames` frames, shape [books, n], n at least 1."""

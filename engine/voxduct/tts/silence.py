@@ -23,6 +23,11 @@ class LeadingSilence:
         self._cut = 0
         self._open = False
 
+    @property
+    def cut(self) -> int:
+        """Samples that were left out before the first one returned."""
+        return max(self._cut - BLOCK, 0)
+
     def feed(self, samples: Samples) -> Samples:
         """Samples of shape [n], n a multiple of `BLOCK`; returns those from the first sound on."""
         if self._open:

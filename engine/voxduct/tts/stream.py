@@ -20,7 +20,7 @@ import numpy as np
 
 from voxduct.audio import SAMPLE_RATE
 from voxduct.errors import ModelError, TextError, VoiceError, VoxductError
-from voxduct.events import Event, Failed, SpeechAudio, SpeechAudioEnded, SpeechAudioStarted, SpeechEnd
+from voxduct.events import Event, Failed, SpeechAudio, SpeechAudioEnded, SpeechAudioStarted, SpeechEnd, SpeechWords
 from voxduct.models import Codec, CodeLm, GraphemeToPhoneme, Job, JobKind
 from voxduct.tts.codes import CodeStream
 from voxduct.tts.config import VoiceConfig
@@ -28,9 +28,10 @@ from voxduct.tts.lexicon import Lexicon
 from voxduct.tts.normalise import PAUSES, spoken_words
 from voxduct.tts.phonemes import Phonemizer
 from voxduct.tts.sampling import request_rng
-from voxduct.tts.sentence import SpokenPiece, SpokenSentence
+from voxduct.tts.sentence import PhonePart, SpokenPiece, SpokenSentence
 from voxduct.tts.sentences import SentenceSplitter
 from voxduct.tts.voices import PrimedVoice, Voice, prime
+from voxduct.tts.word_times import shifted
 
 LONGEST_PIECE_PHONES = 400  # phones spoken from one state; a sentence of more is spoken in parts
 
@@ -146,7 +147,7 @@ class SpeechStream:
         self._characters = 0
         self._begun = 0
         self._jobs = 0
-        self._parts: deque[list[int]] = deque()
+        self._parts: deque[PhonePart] = deque()
         self._speaking: SpokenSentence | None = None
         self._job_out = self._ended = self._started = self._done = False
         self._samples = 0
@@ -226,6 +227,8 @@ class SpeechStream:
         if not self._started:
             self._started = True
             events.append(SpeechAudioStarted(self.id, self._voice.voice.name, self._synthesiser.sample_rate))
+        if piece.words:
+            events.append(SpeechWords(self.id, shifted(piece.words, self._samples)))
         events.append(SpeechAudio(self.id, self._samples, piece.samples))
         self._samples += len(piece.samples)
         return events
@@ -252,7 +255,7 @@ class SpeechStream:
                 pause = np.zeros(milliseconds * self._synthesiser.sample_rate // 1000, np.float32)
             self._speaking = sentence
         piece = self._speaking.speak(frames)
-        return SpokenPiece(np.concatenate([pause, piece.samples]), piece.last)
+        return SpokenPiece(np.concatenate([pause, piece.samples]), piece.last, shifted(piece.words, len(pause)))
 
     def _begin_sentence(self) -> SpokenSentence | None:
         """The next sentence that has something to say; None when there is none."""
@@ -262,11 +265,11 @@ class SpeechStream:
             return None
         rng = request_rng(self._seed, self._begun)
         self._begun += 1
-        made = self._synthesiser
-        return SpokenSentence(CodeStream(made.lm, made.config, self._voice, self._parts.popleft(), rng), made.codec)
+        made, part = self._synthesiser, self._parts.popleft()
+        return SpokenSentence(CodeStream(made.lm, made.config, self._voice, part.ids, rng), made.codec, part.words)
 
-    def _phone_parts(self, text: str) -> list[list[int]]:
-        """Phone ids of a sentence, cut between words where it is too long for one state."""
+    def _phone_parts(self, text: str) -> list[PhonePart]:
+        """A sentence's phones and words, cut between words where it is too long for one state."""
         made = self._synthesiser
         words = spoken_words(text, made.phonemizer.knows)
         if all(word in PAUSES for word in words):
@@ -276,6 +279,6 @@ class SpeechStream:
         parts, start = [], 0
         for word in sequence.words:
             if word.end - start > LONGEST_PIECE_PHONES and word.start > start:
-                parts.append([*ids[start : word.start], ids[-1]])
+                parts.append(PhonePart([*ids[start : word.start], ids[-1]], sequence.between(start, word.start)))
                 start = word.start
-        return [*parts, ids[start:]]
+        return [*parts, PhonePart(ids[start:], sequence.between(start, len(ids)))]

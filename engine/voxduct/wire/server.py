@@ -35,6 +35,7 @@ from voxduct.wire.messages import (
     Say,
     SpeechAudioEndMessage,
     SpeechAudioStartMessage,
+    SpeechWordsMessage,
     Start,
     Stop,
     Stopped,
@@ -89,6 +90,7 @@ class OpenSession:
     languages: tuple[str, ...] = ()
     """Those that may be spoken; empty is all."""
     revisions: bool = False
+    speech_words: bool = False
 
 
 Command: TypeAlias = OpenSession | Audio | Marker | Say | Cancel | Stop
@@ -157,7 +159,7 @@ class ServerWire:
         self._languages = languages
         self._max_message_bytes = max_message_bytes
         self._max_text_chars = max_text_chars
-        self._partials = True
+        self._unwanted: tuple[type, ...] = (SpeechWordsMessage,)  # messages that the client did not ask for
         self._seq = 0
         self._sent_samples: dict[str, int] = {}  # of speech requests that were begun on the wire
 
@@ -174,7 +176,8 @@ class ServerWire:
         if not self._enter(type(message)):
             return None
         if isinstance(command, OpenSession):
-            self._partials = command.partials
+            wanted = {PartialMessage: command.partials, SpeechWordsMessage: command.speech_words}
+            self._unwanted = tuple(kind for kind, asked in wanted.items() if not asked)
         return command
 
     def receive_audio(self, data: bytes) -> Command | None:
@@ -198,7 +201,9 @@ class ServerWire:
         Send what is returned in the order of the calls: messages are numbered here. After a fatal `error` or
         `stopped` the conversation is closed and nothing more is encoded.
         """
-        if self.state is WireState.CLOSED or (isinstance(item, PartialMessage) and not self._partials):
+        if self.state is WireState.CLOSED or isinstance(item, self._unwanted):
+            return None
+        if isinstance(item, SpeechWordsMessage) and item.id not in self._sent_samples:  # its speech was cancelled
             return None
         if isinstance(item, SpeechAudio):
             return self._encode_speech(item)
@@ -277,7 +282,7 @@ class ServerWire:
         languages = tuple(dict.fromkeys(start.languages))
         self._check_languages(languages)
         audio_format = AudioFormat(start.sample_rate, encoding)
-        return OpenSession(audio_format, start.voice, start.partials, languages, start.revisions)
+        return OpenSession(audio_format, start.voice, start.partials, languages, start.revisions, start.speech_words)
 
     def _check_languages(self, languages: tuple[str, ...]) -> None:
         for language in languages:
