@@ -11,7 +11,7 @@ import pytest
 from tests.clients.test_cli import run
 from tests.fakes_voices import hush, wav
 from tests.server.fakes import FakeBackend, eventually, running_server
-from tests.server.test_voices import CLIP, CONSENT, GatedVad, backend, serving
+from tests.server.voice_api import CLIP, CONSENT, GatedVad, backend, serving
 from voxduct.errors import ServerError
 from voxduct_client import Client, ConnectionRefused, FileError, SpeechChunk, VoiceInfo, VoiceRefused, Voices
 from voxduct_client.voices import voices_url

@@ -24,6 +24,12 @@ def add(shelf: VoiceShelf, name: str = "anna", seconds: float = 2.0) -> None:
         shelf.put(stored, enrolled)
 
 
+def delete(shelf: VoiceShelf, name: str = "anna") -> None:
+    with shelf.removing(name):
+        shelf.erase(name)
+        shelf.remove(name)
+
+
 def names(shelf: VoiceShelf) -> list[str]:
     return [listed.name for listed in shelf]
 
@@ -79,9 +85,7 @@ def test_shelf_what_cannot_be_loaded_is_left_out_and_keeps_its_name(
         with pytest.raises(VoiceError) as caught, other.reserved(name):
             pass
         assert caught.value.code == "voice_exists"
-        other.check_removable(name)
-        other.erase(name)
-        other.remove(name)
+        delete(other, name)
         add(other, name)
     assert names(other) == ["ada", "ben", "anna", "bea"]
 
@@ -92,10 +96,15 @@ def test_shelf_name_is_held_while_a_voice_is_made(tmp_path: Path) -> None:
         with pytest.raises(VoiceError), shelf.reserved("anna"):
             pass
         with pytest.raises(VoiceError):
-            shelf.check_removable("anna")
+            delete(shelf)
         assert names(shelf) == ["ada", "ben"]
-    with shelf.reserved("anna"):
-        pass
+    add(shelf)
+    with shelf.removing("anna"):
+        with pytest.raises(VoiceError):
+            delete(shelf)
+        with pytest.raises(VoiceError), shelf.reserved("anna"):
+            pass
+    assert names(shelf) == ["ada", "ben", "anna"]
 
 
 def test_shelf_shipped_voices_can_be_neither_replaced_nor_removed(tmp_path: Path) -> None:
@@ -103,7 +112,7 @@ def test_shelf_shipped_voices_can_be_neither_replaced_nor_removed(tmp_path: Path
     with pytest.raises(VoiceError) as taken, shelf.reserved("ada"):
         pass
     with pytest.raises(VoiceError) as removed:
-        shelf.check_removable("ada")
+        delete(shelf, "ada")
     assert taken.value.code == removed.value.code == "shipped_voice"
     shelf.remove("ada")
     assert names(shelf) == ["ada", "ben"]
@@ -123,12 +132,10 @@ def test_shelf_file_named_as_a_shipped_voice_changes_nothing(tmp_path: Path, cap
 def test_shelf_removed_voice_is_unknown_and_does_not_come_back(tmp_path: Path) -> None:
     shelf = fake_shelf(tmp_path)
     add(shelf)
-    shelf.check_removable("anna")
-    shelf.erase("anna")
-    shelf.remove("anna")
+    delete(shelf)
     assert names(shelf) == ["ada", "ben"]
     with pytest.raises(VoiceError):
-        shelf.check_removable("anna")
+        delete(shelf)
     again = fake_shelf(tmp_path)
     again.load()
     assert names(again) == ["ada", "ben"]

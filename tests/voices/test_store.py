@@ -10,7 +10,7 @@ import pytest
 from tests.fakes_voices import CODEC, CONSENT
 from voxduct.errors import VoiceError, VoiceStoreError
 from voxduct.voices.enrolment import Spoken
-from voxduct.voices.store import About, StoredVoice, VoiceStore, check_name
+from voxduct.voices.store import WRITING, About, StoredVoice, VoiceStore, check_name
 
 
 def voice(name: str = "anna", frames: int = 120) -> StoredVoice:
@@ -74,6 +74,17 @@ def test_store_write_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch:
     monkeypatch.undo()
     store.save(voice())
     assert store.names() == ["anna"]
+
+
+def test_store_what_a_crash_left_is_tidied_and_nothing_else(tmp_path: Path) -> None:
+    store = VoiceStore(tmp_path)
+    store.tidy()
+    store.save(voice())
+    (tmp_path / f"{WRITING}x1").write_bytes(b"half")
+    (tmp_path / ".mine").write_bytes(b"")
+    store.tidy()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".mine", "anna.npz"]
+    VoiceStore(tmp_path / "none").tidy()
 
 
 def test_store_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:

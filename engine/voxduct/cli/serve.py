@@ -11,7 +11,7 @@ from pathlib import Path
 from voxduct.cli.arguments import Commands, add_engine_options, engine_options, port_number, positive_int
 from voxduct.cli.mqtt import OPTION_HELP, attach_mqtt, mqtt_options
 from voxduct.cli.voices import add_voices_option
-from voxduct.errors import MessageError
+from voxduct.errors import MessageError, ModelError
 from voxduct.loading import load_engine, load_enroller, load_shelf
 from voxduct.server.backend import Backend
 from voxduct.server.engine_backend import EngineBackend
@@ -114,7 +114,12 @@ def _load(options: argparse.Namespace) -> Backend:
     engine = load_engine(wanted, speaks=not options.no_tts)
     if engine.synthesiser is None:
         return EngineBackend(engine)
-    shelf = load_shelf(load_enroller(wanted, engine.synthesiser, engine.vad), options.voices)
+    try:
+        enroller = load_enroller(wanted, engine.synthesiser, engine.vad)
+    except ModelError as error:
+        logging.getLogger(__name__).warning("this server makes and keeps no voices: %s", error)
+        return EngineBackend(engine)
+    shelf = load_shelf(enroller, options.voices)
     shelf.load()
     return EngineBackend(engine, shelf=shelf)
 

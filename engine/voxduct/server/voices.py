@@ -110,9 +110,9 @@ class VoiceRoutes:
 
     async def _delete(self, request: Request, shelf: VoiceShelf) -> Response:
         name = request.path_params["name"]
-        shelf.check_removable(name)
-        await asyncio.to_thread(shelf.erase, name)
-        shelf.remove(name)
+        with shelf.removing(name):
+            await asyncio.to_thread(shelf.erase, name)
+            shelf.remove(name)
         log.info("the voice %s was deleted", name)
         return Response(status_code=204)
 

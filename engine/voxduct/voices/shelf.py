@@ -39,7 +39,7 @@ class VoiceShelf:
         self._synthesiser = enroller.synthesiser
         self._store = store
         self._own: dict[str, About] = {}
-        self._coming: set[str] = set()
+        self._coming: set[str] = set()  # and going
 
     @property
     def default(self) -> str:
@@ -55,6 +55,7 @@ class VoiceShelf:
 
     def load(self) -> None:
         """Makes all that are kept ready to speak, once, at the start; one that cannot be is logged and left out."""
+        self._store.tidy()
         for name in self._store.names()[:MAX_VOICES]:
             try:
                 stored = self._store.load(name)
@@ -112,16 +113,24 @@ class VoiceShelf:
         self._synthesiser.add(enrolled.primed)
         self._own[stored.name] = stored.about
 
-    def check_removable(self, name: str) -> None:
-        """Raises VoiceError: there is none of that name, it is a shipped one, or it is being made."""
+    @contextmanager
+    def removing(self, name: str) -> Iterator[None]:
+        """Holds a name while its voice is erased and removed.
+
+        Raises:
+            VoiceError: there is none of that name, it is a shipped one, or it is being made or removed.
+        """
         if name in self._coming:
-            raise VoiceError(
-                f"the voice {name!r} is being made; delete it afterwards", code="voice_exists", param="name"
-            )
+            raise VoiceError(f"the voice {name!r} is being made or deleted now", code="voice_exists", param="name")
         if name in self._synthesiser.shipped:
             raise VoiceError(f"{name!r} belongs to the voice model and stays", code="shipped_voice", param="name")
         if name not in self._own and check_name(name) not in self._store:
             raise VoiceError(f"no voice {name!r}; this server has {', '.join(self._synthesiser.voices)}", param="name")
+        self._coming.add(name)
+        try:
+            yield
+        finally:
+            self._coming.discard(name)
 
     def erase(self, name: str) -> None:
         """Deletes its file, be it one that could not be loaded. Raises VoiceStoreError. `remove` it then."""

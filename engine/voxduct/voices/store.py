@@ -22,6 +22,7 @@ from voxduct.errors import VoiceError, VoiceStoreError
 from voxduct.voices.enrolment import Spoken
 
 SUFFIX = ".npz"
+WRITING = ".being-written-"  # what a file is called until it is whole
 MAX_FILE_BYTES = 1_000_000  # a voice of six seconds has 10 kB
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,30}[a-z0-9])?")
 MAX_FRAMES = 3000
@@ -84,6 +85,11 @@ class VoiceStore:
         """The voices whose files are there."""
         return sorted(path.stem for path in self.folder.glob(f"*{SUFFIX}") if NAME.fullmatch(path.stem))
 
+    def tidy(self) -> None:
+        """Removes what a crash left of a voice that was being written; call it before anything is."""
+        for path in self.folder.glob(f"{WRITING}*"):
+            path.unlink(missing_ok=True)
+
     def load(self, name: str) -> StoredVoice:
         """One voice.
 
@@ -112,7 +118,7 @@ class VoiceStore:
             raise VoiceError(f"{path} is there already; delete it first", code="voice_exists", param="name")
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with tempfile.NamedTemporaryFile(dir=self.folder, prefix=f".{voice.name}.", delete=False) as file:
+            with tempfile.NamedTemporaryFile(dir=self.folder, prefix=WRITING, delete=False) as file:
                 try:
                     np.savez(
                         file,
