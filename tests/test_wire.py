@@ -34,6 +34,8 @@ from voxduct.events import (
     SpeechEnd,
     SpeechStarted,
     SpeechStopped,
+    SpeechWord,
+    SpeechWords,
     Word,
 )
 
@@ -66,6 +68,7 @@ EVENTS: list[Event] = [
     MarkerReached("m", 16_000),
     SpeechAudioStarted("a", "ann", 24_000),
     SpeechCodes("a", 0, CodedSound(np.full((4, 2), 1023), 320)),
+    SpeechWords("a", (SpeechWord("good", 480, 5_280), SpeechWord("day", 5_280, 9_000))),
     SpeechAudio("a", 0, np.zeros(240, np.float32)),
     SpeechAudioEnded("a", SpeechEnd.COMPLETED, 240),
     Failed("inference_failed", "it broke", utterance=1),
@@ -78,7 +81,7 @@ OWN = CodecFormat("voxduct-codec-16k", "0.1.0", 4, 1024, 320, 320)
 
 def new_wire(**changes: Any) -> wire.ServerWire:
     options: dict[str, Any] = {
-        "voices": ("ann", "bob"),
+        "voices": lambda: ("ann", "bob"),
         "languages": ("de", "en"),
         "codecs": (OWN,),
         "max_message_bytes": 262_144,
@@ -137,6 +140,9 @@ def values(annotation: Any) -> st.SearchStrategy[Any]:
         unit = st.floats(0, 1)
         word = st.builds(wire.WireWord, word=text, start=unit, end=unit, probability=unit)
         return st.lists(word, max_size=3)
+    if annotation == list[wire.SpokenWireWord]:
+        position = st.integers(0, 2**31)
+        return st.lists(st.builds(wire.SpokenWireWord, word=text, start=position, end=position), max_size=3)
     return st.one_of(*(values(option) for option in get_args(annotation)))
 
 
@@ -153,10 +159,29 @@ def test_events_of_every_kind_have_a_message() -> None:
     assert {type(event) for event in EVENTS} == set(get_args(Event))
 
 
+def test_words_of_speech_are_told_to_whom_asked_and_while_it_is_sent() -> None:
+    words = wire.outgoing(SpeechWords("a", (SpeechWord("good", 480, 5_280),)))
+    started = wire.outgoing(SpeechAudioStarted("a", "ann", 24_000))
+    asked, other = new_wire(), new_wire()
+    asked.receive_text('{"type": "start", "speech_words": true}')
+    other.receive_text('{"type": "start"}')
+    assert asked.encode(words) is None  # its speech has not begun, or was cancelled
+    for server in (asked, other):
+        assert server.encode(started) is not None
+    message = asked.encode(words)
+    assert isinstance(message, str)
+    assert wire.decode_server(message) == wire.SpeechWordsMessage(
+        seq=1, id="a", words=[wire.SpokenWireWord(word="good", start=480, end=5_280)]
+    )
+    assert other.encode(words) is None
+    ended = other.encode(wire.outgoing(SpeechAudioEnded("a", SpeechEnd.COMPLETED, 0)))
+    assert isinstance(ended, str) and wire.decode_server(ended).seq == 1  # what was left out has no number
+
+
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
 def test_event_becomes_what_a_client_understands(event: Event) -> None:
     server = new_wire()
-    server.receive_text('{"type": "start", "speech_encoding": "voxduct-codec-16k"}')
+    server.receive_text('{"type": "start", "speech_encoding": "voxduct-codec-16k", "speech_words": true}')
     server.encode(wire.outgoing(SpeechAudioStarted("a", "ann", 24_000)))
     message = server.encode(wire.outgoing(event))
     if isinstance(event, SpeechCodes):

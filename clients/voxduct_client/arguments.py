@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from voxduct_client.options import DEFAULT_URL
+from voxduct_client.voices_command import add_voices_commands
 
 WRONG_USE = 2
 
@@ -31,6 +32,7 @@ def parse(arguments: list[str] | None, environment: Mapping[str, str] = os.envir
     _add_file(commands, server)
     _add_mic(commands, server)
     _add_say(commands, server)
+    add_voices_commands(commands.add_parser("voices", help="a server's voices: list, show, add, remove"), server)
     return parser.parse_args(arguments)
 
 

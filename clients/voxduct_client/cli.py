@@ -15,6 +15,7 @@ from voxduct_client.errors import FileError
 from voxduct_client.hear import Target, hear_file, hear_microphone, list_microphones
 from voxduct_client.options import resolve_url
 from voxduct_client.speak import speak
+from voxduct_client.voices_command import run_voices
 
 DONE, FAILED = 0, 1
 
@@ -63,6 +64,8 @@ async def _run(parsed: argparse.Namespace) -> None:
                 codec=parsed.wire_codec,
                 interrupted=interrupted,
             )
+        case "voices":
+            await run_voices(target, parsed)
         case _:
             await speak(
                 target,

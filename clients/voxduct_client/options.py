@@ -35,6 +35,8 @@ class ClientOptions:
     """The codec in whose codes audio is sent, such as `voxduct-codec-16k`; None: as PCM. Needs the engine."""
     speech_codec: str | None = None
     """The codec in whose codes speech is to come; None: as PCM. Needs the engine."""
+    speech_words: bool = False
+    """Whether to be told when each word of the speech is spoken: `wire.SpeechWordsMessage`."""
     connect_timeout_s: float = 10.0
     """For the connection and the server's `ready` together."""
     close_timeout_s: float = 2.0
@@ -56,6 +58,7 @@ class ClientOptions:
             partials=self.partials,
             languages=list(self.languages),
             revisions=self.revisions,
+            speech_words=self.speech_words,
         )
 
 

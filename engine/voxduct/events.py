@@ -151,6 +151,24 @@ class SpeechCodes:
         return self.sound.size
 
 
+@dataclass(frozen=True, slots=True)
+class SpeechWord:
+    """A word as it is spoken, in samples since `SpeechAudioStarted`."""
+
+    text: str
+    """As it is said: `doctor`, `twenty`."""
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechWords:
+    """Words that end in the `SpeechAudio` of the request `id` that follows."""
+
+    id: str
+    words: tuple[SpeechWord, ...]
+
+
 class SpeechEnd(StrEnum):
     """Why speech ended."""
 
@@ -187,5 +205,5 @@ class InputEnded:
 
 HearingEvent: TypeAlias = SpeechStarted | SpeechStopped | PartialText | CommittedText | FinalText | RevisedText
 Speech: TypeAlias = SpeechAudio | SpeechCodes
-SpeakingEvent: TypeAlias = SpeechAudioStarted | Speech | SpeechAudioEnded
+SpeakingEvent: TypeAlias = SpeechAudioStarted | SpeechWords | Speech | SpeechAudioEnded
 Event: TypeAlias = HearingEvent | SpeakingEvent | MarkerReached | Failed | InputEnded

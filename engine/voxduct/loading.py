@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
@@ -22,6 +23,7 @@ from voxduct.hub.raw import find_raw
 from voxduct.hub.reference import HubModel
 from voxduct.models import Codec, VadModel
 from voxduct.onnx import synthesiser as onnx_synthesiser
+from voxduct.onnx.code_lm import OnnxSpeakerEncoder
 from voxduct.onnx.codec import OnnxCodec, is_own
 from voxduct.onnx.codecs import ExportedCodec
 from voxduct.onnx.lyra import LyraCodec, LyraModel
@@ -33,6 +35,9 @@ from voxduct.onnx.whisper import load_recogniser
 from voxduct.onnx.whisper_layout import choose_files
 from voxduct.session import Engine
 from voxduct.tts.stream import Synthesiser
+from voxduct.voices.enrolment import Enroller
+from voxduct.voices.shelf import VoiceShelf
+from voxduct.voices.store import VoiceStore
 
 logger = logging.getLogger(__name__)
 
@@ -118,6 +123,18 @@ def load_synthesiser(options: EngineOptions) -> Synthesiser:
         locate(None, ModelKind.G2P).folder,
         _ort_options(options),
     )
+
+
+def load_enroller(options: EngineOptions, synthesiser: Synthesiser, vad: VadModel | None = None) -> Enroller:
+    """What makes voices of clips; `vad` is one that is loaded already. Raises ModelError as `load_engine` does."""
+    encoder = OnnxSpeakerEncoder(locate(options.tts, ModelKind.CODEC_LM).folder, _ort_options(options))
+    return Enroller(vad or _load_vad(options), encoder, synthesiser)
+
+
+def load_shelf(enroller: Enroller, folder: Path) -> VoiceShelf:
+    """The voices, with those kept in `folder`; they are not ready to speak before `VoiceShelf.load`."""
+    codec = locate(None, ModelKind.CODEC).folder
+    return VoiceShelf(enroller, VoiceStore(folder), read_manifest(codec).files["onnx/encoder.onnx"])
 
 
 def load_codec(options: EngineOptions) -> OnnxCodec:

@@ -220,6 +220,13 @@ class CodeLm(Protocol):
         """Feeds steps: codes [steps, books], phones [steps, 4], age [steps], speaker [dim]; advances `state`."""
 
 
+class SpeakerEncoder(Protocol):
+    """Who speaks, from codes of the codec that the language model speaks in."""
+
+    def speaker(self, codes: Ints) -> Floats:
+        """Codes of shape [books, frames] of two to ten seconds of somebody to a vector of shape [speaker_dim]."""
+
+
 class GraphemeToPhoneme(Protocol):
     """Phonemes of a word that no lexicon has."""
 

@@ -39,6 +39,7 @@ from voxduct.models import Job, JobKind
 from voxduct.server.backend import Backend
 from voxduct.server.limits import Limits, ServerOptions
 from voxduct.server.serve import VoiceServer
+from voxduct.voices.shelf import VoiceShelf
 
 MessageT = TypeVar("MessageT", bound=wire.ServerMessage)
 
@@ -58,6 +59,7 @@ class FakeBackend:
     languages: tuple[str, ...] = ("de", "en")
     revises: bool = False
     codecs: tuple[CodecFormat, ...] = ()
+    shelf: VoiceShelf | None = None
     sessions: list[FakeSession] = field(default_factory=list)
 
     def open_session(

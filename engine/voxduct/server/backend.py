@@ -9,6 +9,7 @@ from voxduct.audio import AudioFormat
 from voxduct.coded import CodecFormat
 from voxduct.events import Event
 from voxduct.models import Job
+from voxduct.voices.shelf import VoiceShelf
 
 
 class Conversation(Protocol):
@@ -66,7 +67,11 @@ class Backend(Protocol):
 
     @property
     def voices(self) -> tuple[str, ...]:
-        """Voices to speak with; empty when the server cannot speak."""
+        """Voices to speak with now; empty when the server cannot speak."""
+
+    @property
+    def shelf(self) -> VoiceShelf | None:
+        """Where voices of one's own come and go; None when the server cannot speak, or keeps none."""
 
     @property
     def voice_sample_rate(self) -> int:

@@ -9,6 +9,7 @@ from voxduct.audio import AudioFormat
 from voxduct.coded import CodecFormat
 from voxduct.server.warm_up import warm_up
 from voxduct.session import Engine, Session, SessionOptions
+from voxduct.voices.shelf import VoiceShelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,8 @@ class EngineBackend:
 
     engine: Engine
     options: SessionOptions = field(default_factory=SessionOptions)
+    shelf: VoiceShelf | None = None
+    """Of the same synthesiser."""
 
     @property
     def voices(self) -> tuple[str, ...]:

@@ -6,7 +6,14 @@ from collections import deque
 from collections.abc import Callable
 
 from voxduct.events import SpeechAudio, SpeechCodes
-from voxduct.wire import CommittedMessage, FinalMessage, Outgoing, PartialMessage, SpeechAudioStartMessage
+from voxduct.wire import (
+    CommittedMessage,
+    FinalMessage,
+    Outgoing,
+    PartialMessage,
+    SpeechAudioStartMessage,
+    SpeechWordsMessage,
+)
 
 
 class Outbox:
@@ -62,8 +69,10 @@ class Outbox:
         return item
 
     def drop_speech(self, id: str | None) -> None:
-        """Drops waiting speech of the request `id`, or of all."""
-        self._drop(lambda item: isinstance(item, SpeechAudio | SpeechCodes) and id in (None, item.id))
+        """Drops waiting speech of the request `id`, or of all, and its words."""
+        self._drop(
+            lambda item: isinstance(item, SpeechAudio | SpeechCodes | SpeechWordsMessage) and id in (None, item.id)
+        )
 
     def clear(self) -> None:
         """Drops everything."""

@@ -21,7 +21,16 @@ import numpy as np
 from voxduct.audio import SAMPLE_RATE
 from voxduct.coded import CodedSound
 from voxduct.errors import ModelError, TextError, VoiceError, VoxductError
-from voxduct.events import Event, Failed, SpeechAudio, SpeechAudioEnded, SpeechAudioStarted, SpeechCodes, SpeechEnd
+from voxduct.events import (
+    Event,
+    Failed,
+    SpeechAudio,
+    SpeechAudioEnded,
+    SpeechAudioStarted,
+    SpeechCodes,
+    SpeechEnd,
+    SpeechWords,
+)
 from voxduct.models import Codec, CodeLm, GraphemeToPhoneme, Job, JobKind
 from voxduct.tts.codes import CodeStream
 from voxduct.tts.config import VoiceConfig
@@ -29,9 +38,10 @@ from voxduct.tts.lexicon import Lexicon
 from voxduct.tts.normalise import PAUSES, spoken_words
 from voxduct.tts.phonemes import Phonemizer
 from voxduct.tts.sampling import request_rng
-from voxduct.tts.sentence import CodedPiece, Sentence, SentenceForm, SpokenPiece, SpokenSentence
+from voxduct.tts.sentence import CodedPiece, PhonePart, Sentence, SentenceForm, SpokenPiece, SpokenSentence
 from voxduct.tts.sentences import SentenceSplitter
 from voxduct.tts.voices import PrimedVoice, Voice, prime
+from voxduct.tts.word_times import shifted
 
 LONGEST_PIECE_PHONES = 400  # phones spoken from one state; a sentence of more is spoken in parts
 
@@ -49,7 +59,11 @@ class TtsOptions:
 
 
 class Synthesiser:
-    """Models, lexicon and primed voices that all requests share; nothing in it changes after construction."""
+    """Models, lexicon and primed voices that all requests share.
+
+    Only the voices change, and those it was made with never: others come (`add`) and go (`remove`), on the thread that
+    begins requests. A request goes on with the voice that it began with.
+    """
 
     def __init__(
         self,
@@ -78,7 +92,9 @@ class Synthesiser:
         self.config = config
         self.options = options or TtsOptions()
         self.phonemizer = Phonemizer(lexicon, g2p)
-        self._voices = {voice.name: prime(voice, lm, config) for voice in voices}
+        self._voices = {voice.name: self.prime(voice) for voice in voices}
+        self.shipped = frozenset(self._voices)
+        """Names of the voices it was made with."""
 
     @property
     def voices(self) -> tuple[str, ...]:
@@ -107,6 +123,25 @@ class Synthesiser:
             raise VoiceError(f"no voice {name!r}; this server has {', '.join(self.voices)}", param="voice")
         return found
 
+    def prime(self, voice: Voice) -> PrimedVoice:
+        """The voice and the model's state after its prompt: one model call, so that requests need none."""
+        return prime(voice, self.lm, self.config)
+
+    def add(self, voice: PrimedVoice) -> None:
+        """From now on requests may name it. Raises VoiceError when there is one of that name."""
+        name = voice.voice.name
+        if name in self._voices:
+            raise VoiceError(f"there is a voice {name!r} already; delete it first", code="voice_exists", param="name")
+        self._voices[name] = voice
+
+    def remove(self, name: str) -> None:
+        """Forgets a voice that was added; requests that speak with it go on. Raises VoiceError."""
+        if name in self.shipped:
+            raise VoiceError(f"{name!r} belongs to the voice model and stays", code="shipped_voice", param="name")
+        if name not in self._voices:
+            raise VoiceError(f"no voice {name!r}; this server has {', '.join(self.voices)}", param="name")
+        del self._voices[name]
+
 
 class SpeechStream:
     """One request to speak. At most one job is out at a time; every request ends with one SpeechAudioEnded."""
@@ -130,7 +165,7 @@ class SpeechStream:
         self._characters = 0
         self._begun = 0
         self._jobs = 0
-        self._parts: deque[list[int]] = deque()
+        self._parts: deque[PhonePart] = deque()
         self._speaking: Sentence | None = None
         self._job_out = self._ended = self._started = self._done = False
         self._samples = 0
@@ -204,13 +239,14 @@ class SpeechStream:
         return [] if self._done else [self._end_with(SpeechEnd.CANCELLED)]
 
     def _say(self, piece: SpokenPiece | CodedPiece) -> list[Event]:
+        sounds = piece.sounds if isinstance(piece, CodedPiece) else (piece.samples,) if piece.samples.size else ()
         events: list[Event] = []
-        for sound in piece.sounds if isinstance(piece, CodedPiece) else (piece.samples,):
-            if not isinstance(sound, CodedSound) and not sound.size:  # codes of no size must be decoded all the same
-                continue
-            if not self._started:
-                self._started = True
-                events.append(SpeechAudioStarted(self.id, self._voice.voice.name, self._synthesiser.sample_rate))
+        if sounds and not self._started:
+            self._started = True
+            events.append(SpeechAudioStarted(self.id, self._voice.voice.name, self._synthesiser.sample_rate))
+        if piece.words and self._started:
+            events.append(SpeechWords(self.id, shifted(piece.words, self._samples)))
+        for sound in sounds:
             if isinstance(sound, CodedSound):
                 events.append(SpeechCodes(self.id, self._samples, sound))
             else:
@@ -245,11 +281,12 @@ class SpeechStream:
         made, rng = self._synthesiser, request_rng(self._seed, self._begun)
         pause = made.options.sentence_pause_ms * made.sample_rate // 1000 if self._begun else 0
         self._begun += 1
-        codes = CodeStream(made.lm, made.config, self._voice, self._parts.popleft(), rng)
-        return self._form(codes, made.codec, pause)
+        part = self._parts.popleft()
+        codes = CodeStream(made.lm, made.config, self._voice, part.ids, rng)
+        return self._form(codes, made.codec, pause, part.words)
 
-    def _phone_parts(self, text: str) -> list[list[int]]:
-        """Phone ids of a sentence, cut between words where it is too long for one state."""
+    def _phone_parts(self, text: str) -> list[PhonePart]:
+        """A sentence's phones and words, cut between words where it is too long for one state."""
         made = self._synthesiser
         words = spoken_words(text, made.phonemizer.knows)
         if all(word in PAUSES for word in words):
@@ -259,6 +296,6 @@ class SpeechStream:
         parts, start = [], 0
         for word in sequence.words:
             if word.end - start > LONGEST_PIECE_PHONES and word.start > start:
-                parts.append([*ids[start : word.start], ids[-1]])
+                parts.append(PhonePart([*ids[start : word.start], ids[-1]], sequence.between(start, word.start)))
                 start = word.start
-        return [*parts, ids[start:]]
+        return [*parts, PhonePart(ids[start:], sequence.between(start, len(ids)))]

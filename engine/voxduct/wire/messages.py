@@ -50,6 +50,8 @@ class Start(Message, frozen=True, kw_only=True, tag="start"):
     """True: `revised` messages are wanted too, if the server has a second recogniser."""
     speech_encoding: str = SPEECH_PCM
     """`s16le`, or the name of a codec: then the server's binary messages are packets of its codes."""
+    speech_words: bool = False
+    """True: `speech_words` messages are wanted, which say when each word is spoken."""
 
 
 class Marker(Message, frozen=True, kw_only=True, tag="marker"):
@@ -210,6 +212,21 @@ class SpeechAudioStartMessage(ServerMessage, frozen=True, kw_only=True, tag="spe
     sample_rate: int
 
 
+class SpokenWireWord(msgspec.Struct, frozen=True, kw_only=True):
+    """A word that is spoken; positions in samples since `speech_audio_start`."""
+
+    word: str
+    start: int
+    end: int
+
+
+class SpeechWordsMessage(ServerMessage, frozen=True, kw_only=True, tag="speech_words"):
+    """Words that end in the binary message that follows; only where `start.speech_words` is true."""
+
+    id: str
+    words: list[SpokenWireWord]
+
+
 class SpeechAudioEndMessage(ServerMessage, frozen=True, kw_only=True, tag="speech_audio_end"):
     """No more speech of the request `id`."""
 
@@ -253,6 +270,7 @@ AnyServerMessage: TypeAlias = (
     | RevisedMessage
     | MarkerEcho
     | SpeechAudioStartMessage
+    | SpeechWordsMessage
     | SpeechAudioEndMessage
     | ErrorMessage
     | Draining

@@ -7,7 +7,7 @@ may go on. What the server says goes through `encode`, which numbers it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum, StrEnum
 from typing import TypeAlias
@@ -37,6 +37,7 @@ from voxduct.wire.messages import (
     Say,
     SpeechAudioEndMessage,
     SpeechAudioStartMessage,
+    SpeechWordsMessage,
     Start,
     Stop,
     Stopped,
@@ -96,6 +97,7 @@ class OpenSession:
     """Binary messages are this codec's packets; None: PCM."""
     speech_codec: str | None = None
     """Speech is wanted as this codec's packets; None: PCM."""
+    speech_words: bool = False
 
 
 Command: TypeAlias = OpenSession | Audio | Marker | Say | Cancel | Stop
@@ -153,12 +155,13 @@ class ServerWire:
     def __init__(
         self,
         *,
-        voices: tuple[str, ...],
+        voices: Callable[[], tuple[str, ...]],
         max_message_bytes: int,
         max_text_chars: int,
         languages: tuple[str, ...] = (),
         codecs: Sequence[CodecFormat] = (),
     ) -> None:
+        """`voices` is asked for every voice that is named: some may come and go while the conversation lasts."""
         self.state = WireState.WAITING_START
         self._voices = voices
         self._languages = languages
@@ -166,7 +169,7 @@ class ServerWire:
         self._speech_codec: CodecFormat | None = None
         self._max_message_bytes = max_message_bytes
         self._max_text_chars = max_text_chars
-        self._partials = True
+        self._unwanted: tuple[type, ...] = (SpeechWordsMessage,)  # messages that the client did not ask for
         self._seq = 0
         self._sent_samples: dict[str, int] = {}  # of speech requests that were begun on the wire
 
@@ -183,8 +186,9 @@ class ServerWire:
         if not self._enter(type(message)):
             return None
         if isinstance(command, OpenSession):
-            self._partials = command.partials
             self._speech_codec = self._codecs[command.speech_codec] if command.speech_codec is not None else None
+            wanted = {PartialMessage: command.partials, SpeechWordsMessage: command.speech_words}
+            self._unwanted = tuple(kind for kind, asked in wanted.items() if not asked)
         return command
 
     def receive_audio(self, data: bytes) -> Command | None:
@@ -208,7 +212,9 @@ class ServerWire:
         Send what is returned in the order of the calls: messages are numbered here. After a fatal `error` or
         `stopped` the conversation is closed and nothing more is encoded.
         """
-        if self.state is WireState.CLOSED or (isinstance(item, PartialMessage) and not self._partials):
+        if self.state is WireState.CLOSED or isinstance(item, self._unwanted):
+            return None
+        if isinstance(item, SpeechWordsMessage) and item.id not in self._sent_samples:  # its speech was cancelled
             return None
         if isinstance(item, SpeechAudio | SpeechCodes):
             return self._encode_speech(item)
@@ -294,6 +300,7 @@ class ServerWire:
             start.revisions,
             audio_codec,
             speech_codec,
+            start.speech_words,
         )
 
     def _codec(self, wanted: str, param: str, plain: Sequence[str]) -> str | None:
@@ -316,8 +323,8 @@ class ServerWire:
                 )
 
     def _check_voice(self, voice: str | None) -> None:
-        if voice is not None and voice not in self._voices:
-            known = ", ".join(self._voices) or "none: it was started without speech"
+        if voice is not None and voice not in (voices := self._voices()):
+            known = ", ".join(voices) or "none: it was started without speech"
             raise VoiceError(f"no voice {voice!r:.60}; this server has {known}", param="voice")
 
 

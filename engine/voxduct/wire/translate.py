@@ -24,6 +24,7 @@ from voxduct.events import (
     SpeechCodes,
     SpeechStarted,
     SpeechStopped,
+    SpeechWords,
     Word,
 )
 from voxduct.wire.messages import (
@@ -38,6 +39,8 @@ from voxduct.wire.messages import (
     SpeechAudioStartMessage,
     SpeechStartedMessage,
     SpeechStoppedMessage,
+    SpeechWordsMessage,
+    SpokenWireWord,
     Stopped,
     WireCodecOffer,
     WireWord,
@@ -111,6 +114,9 @@ def outgoing(event: Event) -> Outgoing:
             return MarkerEcho(id=id, time=seconds(position))
         case SpeechAudioStarted(id, voice, sample_rate):
             return SpeechAudioStartMessage(id=id, voice=voice, sample_rate=sample_rate)
+        case SpeechWords(id, words):
+            spoken = [SpokenWireWord(word=word.text, start=word.start, end=word.end) for word in words]
+            return SpeechWordsMessage(id=id, words=spoken)
         case SpeechAudioEnded(id, reason, samples):
             return SpeechAudioEndMessage(id=id, reason=reason.value, samples=samples)
         case Failed(code, message, utterance, id):
