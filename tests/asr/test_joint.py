@@ -10,7 +10,7 @@ from tests.asr.test_spelling import LETTERS, SPELLER, spelling_of
 from tests.asr.test_vocabulary import vocabulary
 from voxduct.asr.decode.beam import beam_search
 from voxduct.asr.decode.greedy import Request
-from voxduct.asr.decode.joint import Joint, Note
+from voxduct.asr.decode.joint import Joint, Note, TokenReader
 from voxduct.asr.decode.rules import text_rules
 from voxduct.asr.decode.spelling import Spelling
 from voxduct.asr.decode.vocabulary import Vocabulary
@@ -19,11 +19,12 @@ from voxduct.models import BatchStep, DecoderStep, Floats, Ints
 
 NOTHING = Spelling(np.zeros((40, 1 + len(LETTERS)), np.float32))
 PIECES = [" the", "ory", " then", " thx", ".", " 42", "-", "the"]
+READER = TokenReader(SPELLER, PIECES.__getitem__)
 WORDS_ONLY = Shares(letters=0.0, words=1.0, per_word=0.0)
 
 
 def joint(shares: Shares = WORDS_ONLY, spelling: Spelling = NOTHING, known: Vocabulary | None = None) -> Joint:
-    return Joint(SPELLER, spelling, known or vocabulary(), shares, PIECES.__getitem__)
+    return Joint(READER, spelling, known or vocabulary(), shares)
 
 
 def followed(judge: Joint, *pieces: str) -> Note:
@@ -35,6 +36,14 @@ def score_of(word: str, after: str | None) -> float:
     number, before = known.number(word), None if after is None else known.number(after)
     assert number is not None
     return known.logprob(number, before)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [(" the", ("", "the")), ("ory", ("ory",)), ("-", ("",)), (".", ()), ("a - b", ("a", "", "b")), ("", ())],
+)
+def test_token_reader_parts(text: str, parts: tuple[str, ...]) -> None:
+    assert TokenReader(SPELLER, lambda token: text).parts(0) == parts
 
 
 def test_joint_word_is_scored_after_the_word_before_it() -> None:
@@ -77,7 +86,7 @@ def test_joint_per_word_is_added_for_each() -> None:
 
 
 def test_joint_without_a_vocabulary_asks_letters_alone() -> None:
-    judge = Joint(SPELLER, spelling_of("then"), None, Shares(letters=1.0, words=1.0), PIECES.__getitem__)
+    judge = Joint(READER, spelling_of("then"), None, Shares(letters=1.0, words=1.0))
     right, wrong = followed(judge, " then"), followed(judge, " thx")
     assert judge.end(right) > judge.end(wrong) + 5
 
@@ -128,7 +137,7 @@ def test_beam_search_letters_decide_by_their_share_and_leave_log_probabilities_a
 ) -> None:
     options = DecodingOptions()
     request = Request.of_text(TOKENIZER, options, text_rules(TOKENIZER, options), PROMPT, 16_000)
-    judge = Joint(SPELLER, spelling_of(heard, 40), None, Shares(letters=share), TOKENIZER.text_of)
+    judge = Joint(TokenReader(SPELLER, TOKENIZER.text_of), spelling_of(heard, 40), None, Shares(letters=share))
     decoded = beam_search(Undecided(), None, request, 2, joint=judge)  # type: ignore[arg-type]
     assert decoded.tokens == (winner,)
     scores = Undecided._scores(request.prompt[-1])

@@ -9,7 +9,7 @@ import numpy as np
 
 from voxduct.asr.decode.fallback import search
 from voxduct.asr.decode.greedy import Decoded, Request
-from voxduct.asr.decode.joint import Joint
+from voxduct.asr.decode.joint import Joint, TokenReader
 from voxduct.asr.decode.language import SpokenLanguage, detect_language
 from voxduct.asr.decode.prompt import build_prompt
 from voxduct.asr.decode.rules import text_rules
@@ -102,7 +102,8 @@ class Recogniser:
         if isinstance(model, StreamingWhisperModel) and model.streaming and self.options.incremental:
             self.listener = Listener(model, self.log_mel, self.options.lookahead_ms * SAMPLE_RATE // 1000)
         letters = model.letters if isinstance(model, SpellingWhisperModel) else ()
-        self._speller = Speller(letters) if letters and self.decoding.shares.letters else None
+        asked = letters and self.decoding.shares.letters
+        self._reader = TokenReader(Speller(letters), tokenizer.text_of) if asked else None
         self._vocabulary = vocabulary
         self.multilingual = tokenizer.multilingual
         self._rules = text_rules(tokenizer, self.decoding)
@@ -159,10 +160,10 @@ class Recogniser:
 
     def joint(self, encoding: object) -> Joint | None:
         """Who else has a say in what was said in a window: the model's letters, where it has any, and the words."""
-        if self._speller is None or not isinstance(self.model, SpellingWhisperModel):
+        if self._reader is None or not isinstance(self.model, SpellingWhisperModel):
             return None
         spelling = Spelling(self.model.spelling(encoding))
-        return Joint(self._speller, spelling, self._vocabulary, self.decoding.shares, self.tokenizer.text_of)
+        return Joint(self._reader, spelling, self._vocabulary, self.decoding.shares)
 
     def _request(self, window: Window, language: str) -> Request:
         prompt = build_prompt(self.tokenizer, self.options, language, room=self.decoding.max_previous)

@@ -39,7 +39,6 @@ class Tokenizer:
     def __init__(self, vocabulary: tokenizers.Tokenizer, *, multilingual: bool = False) -> None:
         self._vocabulary = vocabulary
         self.multilingual = multilingual
-        self._texts: dict[int, str] = {}
         self.end = self._required("<|endoftext|>")
         self.start = self._required("<|startoftranscript|>")
         self.no_timestamps = self._required("<|notimestamps|>")
@@ -116,9 +115,7 @@ class Tokenizer:
 
     def text_of(self, token: int) -> str:
         """A token's text, with the space before it where it starts a word."""
-        if token not in self._texts:
-            self._texts[token] = self.decode([token])
-        return self._texts[token]
+        return self.decode([token])
 
     def words(self, tokens: Sequence[int], language: str | None = None) -> list[TextWord]:
         """Splits text tokens into words; punctuation stays with the word before it."""

@@ -6,13 +6,15 @@ each by its share: Watanabe et al. (2017), sections III-B and III-D.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from voxduct.asr.decode.spelling import GAPS, SILENT_SIGNS, Speller, Spelling, Spelt
+from voxduct.asr.decode.spelling import GAPS, SILENT_SIGNS, Labels, Speller, Spelling, Spelt
 from voxduct.asr.decode.vocabulary import Vocabulary
 from voxduct.asr.options import Shares
 
+GAP = re.compile(f"[{re.escape(''.join(GAPS))}]+")
 UNKNOWN_WORD = -24.0  # log-probability of a word that no vocabulary of tens of thousands has
 FIGURE = -8.0  # of each digit, which is read as a word or more
 
@@ -45,27 +47,49 @@ class Note:
     score: float
 
 
+class TokenReader:
+    """What tokens say and how it is spelt, found out once for each; shared by all windows.
+
+    Args:
+        speller: the model's letters.
+        text_of: a token's text, a word's first with the space before it.
+    """
+
+    def __init__(self, speller: Speller, text_of: Callable[[int], str]) -> None:
+        self._speller, self._text_of = speller, text_of
+        self._labels: dict[tuple[int, bool, bool], Labels] = {}
+        self._parts: dict[int, tuple[str, ...]] = {}
+
+    def labels(self, token: int, *, begun: bool, gap: bool) -> Labels:
+        """See `Speller.labels`."""
+        key = (token, begun, gap)
+        if key not in self._labels:
+            self._labels[key] = self._speller.labels(self._text_of(token), begun=begun, gap=gap)
+        return self._labels[key]
+
+    def parts(self, token: int) -> tuple[str, ...]:
+        """Letters and figures as they follow each other; an empty part is a gap between words."""
+        if token not in self._parts:
+            said = "".join(sign for sign in self._text_of(token).casefold() if sign not in SILENT_SIGNS)
+            found: list[str] = []
+            for number, part in enumerate(GAP.split(said)):
+                found += [""] * (number > 0) + [part] * bool(part)
+            self._parts[token] = tuple(found)
+        return self._parts[token]
+
+
 class Joint:
     """Letters and words about one window.
 
     Args:
-        speller: the model's letters.
-        spelling: what they say about the window.
+        reader: what tokens say.
+        spelling: what the letters say about the window.
         vocabulary: the words; None: they have no say.
         shares: how much each has to say.
-        text_of: a token's text, a word's first with the space before it.
     """
 
-    def __init__(
-        self,
-        speller: Speller,
-        spelling: Spelling,
-        vocabulary: Vocabulary | None,
-        shares: Shares,
-        text_of: Callable[[int], str],
-    ) -> None:
-        self._speller, self._spelling, self._vocabulary = speller, spelling, vocabulary
-        self._shares, self._text_of = shares, text_of
+    def __init__(self, reader: TokenReader, spelling: Spelling, vocabulary: Vocabulary | None, shares: Shares) -> None:
+        self._reader, self._spelling, self._vocabulary, self._shares = reader, spelling, vocabulary, shares
 
     def begin(self, forced: Sequence[int]) -> Note:
         """A hypothesis of the forced tokens alone."""
@@ -78,11 +102,8 @@ class Joint:
     def said(self, note: Note, token: int) -> Said:
         """The words of a hypothesis with a token after it: a matter of look-ups."""
         said = note.said
-        for sign in self._text_of(token).casefold():
-            if sign in GAPS:
-                said = self._finished(said)
-            elif sign not in SILENT_SIGNS:
-                said = replace(said, word=said.word + sign)
+        for part in self._reader.parts(token):
+            said = replace(said, word=said.word + part) if part else self._finished(said)
         return said
 
     def guess(self, note: Note, said: Said) -> float:
@@ -92,8 +113,7 @@ class Joint:
     def follow(self, steps: Sequence[tuple[Note, int, Said]]) -> list[Note]:
         """Hypotheses with a token after each: what was thought before it, the token, the words with it."""
         pieces = [
-            self._speller.labels(self._text_of(token), begun=note.spelt.last is not None, gap=note.gap)
-            for note, token, _ in steps
+            self._reader.labels(token, begun=note.spelt.last is not None, gap=note.gap) for note, token, _ in steps
         ]
         spelt = self._spelling.followed([note.spelt for note, _, _ in steps], [piece.classes for piece in pieces])
         found = []
