@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from voxduct.asr.recogniser import Recogniser
 from voxduct.codec.clip import ClipCodec, StreamedClips
 from voxduct.codec.lyra import Rate
+from voxduct.continuation.stream import Continuer
 from voxduct.errors import HubError, UnknownModelError
 from voxduct.hub import MANIFEST_NAME, ModelKind, read_manifest, resolve, verify
 from voxduct.hub.catalogue import LocalModel
@@ -23,6 +24,7 @@ from voxduct.models import VadModel
 from voxduct.onnx import synthesiser as onnx_synthesiser
 from voxduct.onnx.codec import OnnxCodec, is_own
 from voxduct.onnx.codecs import ExportedCodec
+from voxduct.onnx.continuation import load_continuer as load_onnx_continuer
 from voxduct.onnx.lyra import LyraCodec, LyraModel
 from voxduct.onnx.prepare.lyra import prepare_lyra
 from voxduct.onnx.runtime import OrtOptions, Provider
@@ -108,6 +110,18 @@ def load_synthesiser(options: EngineOptions) -> Synthesiser:
         locate(None, ModelKind.CODEC).folder,
         locate(None, ModelKind.G2P).folder,
         _ort_options(options),
+    )
+
+
+def load_continuer(options: EngineOptions, model: str | None = None) -> Continuer:
+    """What goes on with a recording; `model` is a folder, or None for the embedded one.
+
+    Raises:
+        UnknownModelError: no such folder.
+        ModelError: a file is missing or damaged.
+    """
+    return load_onnx_continuer(
+        locate(model, ModelKind.CONTINUATION).folder, locate(None, ModelKind.CODEC).folder, _ort_options(options)
     )
 
 
