@@ -30,7 +30,8 @@ class FakeTokenizer:
 
     def tokens(self, samples: Samples) -> Ints:
         pieces = samples[: len(samples) // 640 * 640].reshape(-1, 640)
-        return (np.abs(pieces).mean(axis=1) * 40).astype(np.int64) % CLUSTERS
+        found: Ints = (np.abs(pieces).mean(axis=1) * 40).astype(np.int64) % CLUSTERS
+        return found
 
 
 @dataclass
@@ -82,7 +83,8 @@ class FakeAcousticLm(Copying):
         return super().copy_state(state)
 
     def speaker(self, codes: Ints) -> Floats:
-        return codes.mean(axis=1).astype(np.float32)
+        found: Floats = codes.mean(axis=1).astype(np.float32)
+        return found
 
     def step(self, codes: Ints, semantic: Ints, phase: Ints, speaker: Floats, state: object) -> Floats:
         assert isinstance(state, Checksum)

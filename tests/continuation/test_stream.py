@@ -116,7 +116,7 @@ def test_continuer_with_another_codec_is_refused() -> None:
     codec.frame_size = 160
     whole = fake_continuer()
     with pytest.raises(ModelError, match="160"):
-        Continuer(whole._tokenizer, whole.semantic, whole.acoustic, codec, CONFIG)
+        Continuer(whole.tokenizer, whole.semantic, whole.acoustic, codec, CONFIG)
 
 
 def longest_silence(samples: Samples) -> float:

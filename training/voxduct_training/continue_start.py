@@ -17,6 +17,7 @@ from .continue_model import CLUSTERS, PHASES, SEEN, VOICE_BOOKS, WINDOW, Acousti
 
 KEPT = 64  # directions of the encoder's output
 ROUNDS = 20
+RIDGE = 30.0  # frames' worth of belief that a token means nothing
 
 
 def find_clusters(clips: list[Clip], count: int = CLUSTERS, most: int = 60_000, seed: int = 0) -> Clusters:
@@ -60,20 +61,21 @@ def start_from_voice(model: AcousticLm, folder: Path, clips: list[Clip], cluster
     for book in range(VOICE_BOOKS, 4):
         model.speaker_encoder.tables[0].weight += voice[f"speaker_encoder.tables.{book}.weight"].mean(0)
     lost = sum(voice[f"codes.{book}.weight"].mean(0) for book in range(SEEN, 4))
-    told, wanted = _told_and_wanted(voice, clips, clusters)
+    told, wanted = told_and_wanted(voice, clips, clusters)
+    columns, targets = torch.cat(told), torch.cat(wanted) + lost
     size = (model.clusters + 1) * WINDOW + PHASES
-    gram, right = torch.zeros(size, size), torch.zeros(size, wanted[0].shape[1])
-    for index, target in zip(told, wanted, strict=True):
-        rows = torch.zeros(len(index), size).scatter_(1, index, 1.0)
-        gram += rows.T @ rows
-        right += rows.T @ (target + lost)
-    found = torch.linalg.solve(gram + 30.0 * torch.eye(size), right)
+    gram, right = torch.zeros(size * size), torch.zeros(size, targets.shape[1])
+    for one in columns.T:
+        right.index_add_(0, one, targets)
+        for other in columns.T:
+            gram.index_add_(0, one * size + other, torch.ones(len(one)))
+    found = torch.linalg.solve(gram.view(size, size) + RIDGE * torch.eye(size), right)
     for slot, table in enumerate(model.semantic):
         table.weight.copy_(found[slot * (model.clusters + 1) :][: model.clusters + 1])
     model.phase.weight.copy_(found[-PHASES:])
 
 
-def _told_and_wanted(
+def told_and_wanted(
     voice: dict[str, Tensor], clips: list[Clip], clusters: Clusters
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Of every clip with known phones: which one-hot columns are on [2 N, 5], what the voice would be told [2 N, W]."""

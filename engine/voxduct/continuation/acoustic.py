@@ -42,8 +42,8 @@ def prime_voice(lm: AcousticLm, codes: Ints, tokens: Ints, config: ContinuationC
     if steps:
         room = (config.acoustic_context - FRAMES_PER_TOKEN) // FRAMES_PER_TOKEN * FRAMES_PER_TOKEN
         places = range(max(0, steps - room), steps)
-        history = np.stack([_history(codes, step, config) for step in places])
-        windows = np.stack([_window(tokens, step // FRAMES_PER_TOKEN, config.clusters) for step in places])
+        history = np.stack([delayed_history(codes, step, config) for step in places])
+        windows = np.stack([token_window(tokens, step // FRAMES_PER_TOKEN, config.clusters) for step in places])
         lm.step(history, windows, np.array(places, np.int64) % FRAMES_PER_TOKEN, speaker, state)
     return PrimedVoice(codes, tokens, speaker, state, steps)
 
@@ -93,7 +93,7 @@ class FrameStream:
         """
         books = len(self._how)
         logits = self._lm.step(
-            _history(self._codes, self._codes.shape[1], self._config)[None],
+            delayed_history(self._codes, self._codes.shape[1], self._config)[None],
             np.array([list(self._tokens)[: BEFORE + 1 + AHEAD]], np.int64),
             np.array([self._step % FRAMES_PER_TOKEN], np.int64),
             self._primed.speaker,
@@ -124,7 +124,7 @@ class FrameStream:
         return codes
 
 
-def _history(codes: Ints, step: int, config: ContinuationConfig) -> Ints:
+def delayed_history(codes: Ints, step: int, config: ContinuationConfig) -> Ints:
     """What a step is fed: book k of frame `step - 1 - delay k`, shape [books]."""
     found = np.full(len(config.delays), config.none_code, np.int64)
     for book, delay in enumerate(config.delays):
@@ -133,7 +133,7 @@ def _history(codes: Ints, step: int, config: ContinuationConfig) -> Ints:
     return found
 
 
-def _window(tokens: Ints, place: int, unknown: int) -> Ints:
+def token_window(tokens: Ints, place: int, unknown: int) -> Ints:
     """The tokens around `place`, `unknown` where there are none."""
     around = range(place - BEFORE, place + AHEAD + 1)
     return np.array([tokens[at] if 0 <= at < len(tokens) else unknown for at in around], np.int64)

@@ -54,7 +54,7 @@ class Continuer:
         self.config = config
         self.semantic = semantic
         self.acoustic = acoustic
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
 
     def hear(self, prompt: Prompt) -> HeardPrompt:
         """Tokens, codes and voice of a prompt: some tenths of a second of work.
@@ -62,9 +62,9 @@ class Continuer:
         Raises:
             InferenceError: a model failed.
         """
-        step = self._tokenizer.token_samples
+        step = self.tokenizer.token_samples
         samples = prompt.samples[len(prompt.samples) % step :]
-        tokens = self._tokenizer.tokens(samples)
+        tokens = self.tokenizer.tokens(samples)
         tokens = tokens[: max(1, len(tokens) - DOUBTFUL)]
         codes = CodecEncoderStream(self.codec).feed(samples)
         # Code frame 0 lies before the first token's sound, see `training/voxduct_training/continue_data.py`.

@@ -109,7 +109,12 @@ class OnnxAcousticLm:
 
     def step(self, codes: Ints, semantic: Ints, phase: Ints, speaker: Floats, state: object) -> Floats:
         """As `AcousticLm.step`. Raises InferenceError, and leaves `state` as it was."""
-        feeds = {"codes": codes[None], "semantic": semantic[None], "phase": phase[None], "speaker": speaker[None]}
+        feeds: dict[str, npt.NDArray[Any]] = {
+            "codes": codes[None],
+            "semantic": semantic[None],
+            "phase": phase[None],
+            "speaker": speaker[None],
+        }
         return self._graph.run(feeds, len(codes), state)
 
 

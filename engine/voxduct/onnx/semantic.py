@@ -79,7 +79,8 @@ class Clusters:
     def nearest(self, features: Floats) -> Ints:
         """Features of shape [n, width] to the number of the nearest centre, shape [n]."""
         likeness = self.project(features) @ self.centres.T - 0.5 * np.square(self.centres).sum(axis=1)
-        return likeness.argmax(axis=1).astype(np.int64)
+        numbers: Ints = likeness.argmax(axis=1).astype(np.int64)
+        return numbers
 
 
 class OnnxSemanticTokenizer:
