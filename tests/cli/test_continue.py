@@ -14,6 +14,7 @@ import soundfile
 from tests.fakes_continuing import fake_continuer, hum
 from voxduct.audio import SAMPLE_RATE
 from voxduct.cli import continue_, main
+from voxduct.cli.recordings import Recording
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +79,7 @@ def test_continue_with_prompt_begins_with_the_recording_and_fades_over(prompt: P
     assert code_of("continue", prompt, "-o", out, "--seconds", 1, "--with-prompt") == 0
     assert code_of("continue", prompt, "-o", bare, "--seconds", 1) == 0
     samples, alone = soundfile.read(out)[0], soundfile.read(bare)[0]
-    given = continue_.Recording(prompt).samples()
+    given = Recording(prompt).samples()
     assert len(samples) == len(given) + SAMPLE_RATE
     np.testing.assert_allclose(samples[: len(given) - 320], given[:-320], atol=1e-3)
     assert np.array_equal(samples[len(given) + 320 :], alone[320:])
