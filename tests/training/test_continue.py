@@ -109,7 +109,9 @@ def test_acoustic_model_started_from_a_voice_knows_what_its_phones_meant(tmp_pat
     rng = np.random.default_rng(4)
     voice = CodeLm(width=64, layers=2, heads=1)
     moved(voice)
-    torch.nn.init.zeros_(voice.age.weight)  # tokens do not say how long a phone has lasted
+    # Tokens do not say how long a phone has lasted, and these not what comes after it.
+    for table in (voice.age, voice.phones[0], voice.phones[2], voice.phones[3]):
+        torch.nn.init.normal_(table.weight, std=1e-3)  # the exporter stores equal tensors only once
     export_voice(voice, tmp_path, voice_config(voice, {}, [], "ada"), "0.0.0")
     known = clusters(rng)
     clips = []
@@ -126,7 +128,7 @@ def test_acoustic_model_started_from_a_voice_knows_what_its_phones_meant(tmp_pat
         slots = [table(columns[:, k] - k * (CLUSTERS + 1)) for k, table in enumerate(model.semantic)]
         told = sum(slots) + model.phase(columns[:, WINDOW] - WINDOW * (CLUSTERS + 1))
         missed = (told - wanted).var(0).sum() / wanted.var(0).sum()
-    assert missed < 0.5
+    assert missed < 0.3
 
 
 def test_narrowed_graphs_step_by_step_say_what_the_models_say_at_once(tmp_path: Path) -> None:
