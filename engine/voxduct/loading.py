@@ -13,8 +13,9 @@ from voxduct.asr.recogniser import Recogniser
 from voxduct.codec.clip import ClipCodec, StreamedClips
 from voxduct.codec.lyra import Rate
 from voxduct.codec.stretches import WireCodec
+from voxduct.continuation.stream import Continuer
 from voxduct.errors import HubError, UnknownModelError
-from voxduct.hub import MANIFEST_NAME, ModelKind, read_manifest, resolve, verify
+from voxduct.hub import MANIFEST_NAME, ModelKind, embedded, read_manifest, resolve, verify
 from voxduct.hub.catalogue import LocalModel
 from voxduct.hub.client import HubClient
 from voxduct.hub.lyra import LYRA
@@ -26,6 +27,7 @@ from voxduct.onnx import synthesiser as onnx_synthesiser
 from voxduct.onnx.code_lm import OnnxSpeakerEncoder
 from voxduct.onnx.codec import OnnxCodec, is_own
 from voxduct.onnx.codecs import ExportedCodec
+from voxduct.onnx.continuation import load_continuer as load_onnx_continuer
 from voxduct.onnx.lyra import LyraCodec, LyraModel
 from voxduct.onnx.prepare.lyra import prepare_lyra
 from voxduct.onnx.runtime import OrtOptions, Provider
@@ -135,6 +137,24 @@ def load_shelf(enroller: Enroller, folder: Path) -> VoiceShelf:
     """The voices, with those kept in `folder`; they are not ready to speak before `VoiceShelf.load`."""
     codec = locate(None, ModelKind.CODEC).folder
     return VoiceShelf(enroller, VoiceStore(folder), read_manifest(codec).files["onnx/encoder.onnx"])
+
+
+def load_continuer(options: EngineOptions, model: str | None = None) -> Continuer:
+    """What goes on with a recording; `model` is a folder, or None for the embedded one.
+
+    Raises:
+        UnknownModelError: no such folder, or none is embedded.
+        ModelError: a file is missing or damaged.
+    """
+    kind = ModelKind.CONTINUATION
+    if model is None and not any(manifest.kind == kind for manifest in embedded()):
+        raise UnknownModelError(
+            "no continuation model is embedded yet; make one with training/runs/continue.sh and give its folder as "
+            "--model",
+            param="model",
+        )
+    folder, codec = locate(model, kind).folder, locate(None, ModelKind.CODEC).folder
+    return load_onnx_continuer(folder, codec, _ort_options(options))
 
 
 def load_codec(options: EngineOptions) -> OnnxCodec:

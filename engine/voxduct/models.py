@@ -227,6 +227,56 @@ class SpeakerEncoder(Protocol):
         """Codes of shape [books, frames] of two to ten seconds of somebody to a vector of shape [speaker_dim]."""
 
 
+class SemanticTokenizer(Protocol):
+    """Sound to tokens that say what sounds, and little of who makes it (AudioLM)."""
+
+    token_samples: int
+    """Samples of one token at 16 kHz."""
+
+    def tokens(self, samples: Samples) -> Ints:
+        """Samples of shape [n], heard as a whole, to tokens of shape [n // token_samples]."""
+
+
+class TokenLm(Protocol):
+    """A language model over one row of tokens."""
+
+    def new_state(self) -> object:
+        """An empty key-value cache."""
+
+    def copy_state(self, state: object) -> object:
+        """A state that can go on independently."""
+
+    def step(self, tokens: Ints, state: object) -> Floats:
+        """Feeds tokens of shape [n]; logits of shape [n, tokens]; advances `state`."""
+
+
+class AcousticLm(Protocol):
+    """A codec language model that is steered by semantic tokens and a voice."""
+
+    def speaker(self, codes: Ints) -> Floats:
+        """Codes of shape [books, frames] of somebody to the voice's vector."""
+
+    def new_state(self) -> object:
+        """An empty key-value cache."""
+
+    def copy_state(self, state: object) -> object:
+        """A state that can go on independently."""
+
+    def step(self, codes: Ints, semantic: Ints, phase: Ints, speaker: Floats, state: object) -> Floats:
+        """Feeds steps; advances `state`.
+
+        Args:
+            codes: of the step before, delayed, shape [steps, books].
+            semantic: the tokens around each step's frame, shape [steps, window].
+            phase: which of its token's frames each is, shape [steps].
+            speaker: shape [dim].
+            state: what `new_state` or `copy_state` made.
+
+        Returns:
+            Logits of shape [steps, books, cardinality].
+        """
+
+
 class GraphemeToPhoneme(Protocol):
     """Phonemes of a word that no lexicon has."""
 

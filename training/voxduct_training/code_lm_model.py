@@ -92,11 +92,11 @@ class Layer(nn.Module):
 
 
 class SpeakerEncoder(nn.Module):
-    """Codes [B, 4, T] -> one unit-scale vector [B, S]: mean and deviation over time of two small convolutions."""
+    """Codes [B, books, T] -> one unit-scale vector [B, S]: mean and deviation over time of two small convolutions."""
 
-    def __init__(self, speaker: int, width: int = 96) -> None:
+    def __init__(self, speaker: int, width: int = 96, books: int = BOOKS) -> None:
         super().__init__()
-        self.tables = nn.ModuleList([nn.Embedding(CODES + 1, width) for _ in range(BOOKS)])
+        self.tables = nn.ModuleList([nn.Embedding(CODES + 1, width) for _ in range(books)])
         self.first, self.second = nn.Conv1d(width, width, 3, padding=1), nn.Conv1d(width, width, 3, padding=1)
         self.leave = nn.Linear(2 * width, speaker)
 

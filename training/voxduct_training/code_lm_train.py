@@ -60,7 +60,9 @@ def start_from(model: CodeLm, books: list[Vectors]) -> None:
     for book, vectors in enumerate(books):
         codes = torch.from_numpy(vectors - vectors.mean(0))
         codes = codes / (codes.std(0) + 0.3 * codes.std())
-        for table, scale in ((model.codes[book], 0.3), (model.speaker_encoder.tables[book], 1.0)):
+        # The continuation's models read fewer books than they predict.
+        read = [(model.codes, 0.3), (model.speaker_encoder.tables, 1.0)]
+        for table, scale in [(tables[book], scale) for tables, scale in read if book < len(tables)]:
             mixed = codes @ torch.randn(codes.shape[1], table.embedding_dim)
             table.weight[: len(codes)] = mixed / mixed.std() * scale
         mixed = codes @ torch.randn(codes.shape[1], model.width)

@@ -45,8 +45,11 @@ SHIPPED = (
 )
 
 
-def extra_speakers(count: int = 24) -> tuple[Speaker, ...]:
-    """Warped passers-by: the more there are, the less a prompt can be answered with a memorised voice."""
+def extra_speakers(count: int = 24, weight: float = 4.0) -> tuple[Speaker, ...]:
+    """Warped passers-by: the more there are, the less a prompt can be answered with a memorised voice.
+
+    `weight` is what all of them weigh together; the shipped voices together weigh 19.
+    """
     rng = random.Random(7)
     made = []
     for number in range(count):
@@ -58,7 +61,7 @@ def extra_speakers(count: int = 24) -> tuple[Speaker, ...]:
                 warp=rng.choice([84, 88, 92, 95, 105, 108, 112, 120]),
                 pitch=rng.randint(130, 215) if flite == "slt" else 0,
                 stretch=rng.uniform(0.88, 1.1),
-                weight=4 / count,
+                weight=weight / count,
             )
         )
     return tuple(made)
@@ -97,11 +100,11 @@ def _job(job: tuple[str, Speaker]) -> tuple[str, str, np.ndarray, list[tuple[str
     return text, speaker.name, (audio * 32767).astype(np.int16), phones
 
 
-def jobs(data: Path, seed: int) -> list[tuple[str, Speaker]]:
+def jobs(data: Path, seed: int, extras: tuple[Speaker, ...]) -> list[tuple[str, Speaker]]:
     rng = random.Random(seed)
     pool = [c for c in voice_texts.clauses(data) if not voice_texts.is_held_out(c)]
     words = voice_texts.vocabulary(pool)
-    speakers = SHIPPED + extra_speakers()
+    speakers = SHIPPED + extras
     chosen = rng.choices(speakers, [s.weight for s in speakers], k=40000)
     texts = (voice_texts.sample(pool, words, rng) for _ in chosen)
     return [(t, s) for t, s in zip(texts, chosen, strict=True) if not voice_texts.is_held_out(t)]
@@ -114,15 +117,18 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=8.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--extras", type=int, default=24, help="warped speakers besides the shipped ones")
+    parser.add_argument("--extras-weight", type=float, default=4.0, help="see extra_speakers")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     at, limit = 0, int(given.hours * 3600 * RATE)
+    wanted = jobs(given.data, given.seed, extra_speakers(given.extras, given.extras_weight))
     with (
         open(given.out / "audio.i16", "wb") as audio_file,
         open(given.out / "index.jsonl", "w", encoding="utf-8") as index_file,
         Pool(given.processes) as pool,
     ):
-        for made in pool.imap(_job, jobs(given.data, given.seed), chunksize=8):
+        for made in pool.imap(_job, wanted, chunksize=8):
             if made is None:
                 continue
             text, speaker, audio, phones = made

@@ -10,13 +10,13 @@ import sys
 from collections.abc import Sequence
 
 import voxduct
-from voxduct.cli import bench, codec, demo, models, say, serve, transcribe
+from voxduct.cli import bench, codec, continue_, demo, models, say, serve, transcribe
 from voxduct.cli.arguments import Parser
 from voxduct.errors import ClientError, VoxductError
 
 __all__ = ["build_parser", "main"]
 
-COMMANDS = (serve, transcribe, say, codec, models, bench, demo)
+COMMANDS = (serve, transcribe, say, continue_, codec, models, bench, demo)
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 
 

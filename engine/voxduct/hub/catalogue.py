@@ -28,6 +28,7 @@ class ModelKind(StrEnum):
     CODEC = "codec"
     CODEC_LM = "codec-lm"
     G2P = "g2p"
+    CONTINUATION = "continuation"
 
 
 DEFAULT_MODELS = {
@@ -35,6 +36,7 @@ DEFAULT_MODELS = {
     ModelKind.CODEC: "voxduct-codec-16k",
     ModelKind.CODEC_LM: "voxduct-voice-en",
     ModelKind.G2P: "voxduct-g2p-en",
+    ModelKind.CONTINUATION: "voxduct-continue",
 }
 
 
