@@ -219,6 +219,24 @@ class CodeLm(Protocol):
         """Feeds steps: codes [steps, books], phones [steps, 4], age [steps], speaker [dim]; advances `state`."""
 
 
+class TokenLm(Protocol):
+    """A causal language model over tokens with a key-value cache: text and codes in one vocabulary."""
+
+    vocabulary: int
+    """Numbers of tokens that it knows."""
+    context: int
+    """Tokens that one state can take."""
+
+    def new_state(self) -> object:
+        """A state that was fed nothing."""
+
+    def position(self, state: object) -> int:
+        """Tokens fed to a state so far."""
+
+    def step(self, tokens: Ints, state: object) -> Floats:
+        """Feeds tokens of shape [n], n at least 1; what may follow the last, shape [vocabulary]. Advances `state`."""
+
+
 class GraphemeToPhoneme(Protocol):
     """Phonemes of a word that no lexicon has."""
 

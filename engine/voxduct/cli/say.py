@@ -17,7 +17,7 @@ from voxduct.errors import TextError
 from voxduct.events import SpeechAudio, SpeechAudioStarted
 from voxduct.loading import load_synthesiser
 from voxduct.offline import speak
-from voxduct.tts.stream import Synthesiser
+from voxduct.tts.stream import TextToSpeech
 
 
 def register(commands: Commands) -> None:
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _spoken(synthesiser: Synthesiser, text: str, voice: str | None, seed: int) -> tuple[Samples, dict[str, float]]:
+def _spoken(synthesiser: TextToSpeech, text: str, voice: str | None, seed: int) -> tuple[Samples, dict[str, float]]:
     started, first, rate = time.perf_counter(), 0.0, 0
     parts: list[Samples] = []
     for event in speak(synthesiser, text, voice, seed):

@@ -16,7 +16,7 @@ from voxduct.models import Job, VadModel
 from voxduct.session.counts import EngineCounts
 from voxduct.session.hearing import Hearing
 from voxduct.session.speaking import Speaking
-from voxduct.tts.stream import Synthesiser
+from voxduct.tts.stream import TextToSpeech
 from voxduct.vad import VadOptions
 
 
@@ -26,7 +26,7 @@ class Engine:
 
     vad: VadModel
     recogniser: Recogniser
-    synthesiser: Synthesiser | None = None
+    synthesiser: TextToSpeech | None = None
     second_recogniser: Recogniser | None = None
     """Hears utterances again when there is time, for sessions that want revisions."""
     counts: EngineCounts = field(default_factory=EngineCounts)

@@ -7,7 +7,7 @@ from collections import deque
 from voxduct.errors import LimitError, TextError
 from voxduct.events import Event
 from voxduct.models import Job
-from voxduct.tts.stream import SpeechStream, Synthesiser
+from voxduct.tts.stream import SpeechStream, TextToSpeech
 
 MAX_WAITING_REQUESTS = 32
 
@@ -18,7 +18,7 @@ class Speaking:
     The shell sets `paused` while too much speech waits to be sent or played; no job is offered meanwhile.
     """
 
-    def __init__(self, synthesiser: Synthesiser) -> None:
+    def __init__(self, synthesiser: TextToSpeech) -> None:
         self._synthesiser = synthesiser
         self._queue: deque[SpeechStream] = deque()
         self._filling: SpeechStream | None = None  # takes more pieces of its text

@@ -18,25 +18,28 @@ class LeadingSilence:
     samples are cut into pieces of whole blocks.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, block: int = BLOCK, longest_cut: int = LONGEST_CUT) -> None:
+        """Both in samples; `block` is the unit of judgement and the length of the fade."""
+        self._block = block
+        self._longest_cut = longest_cut
         self._before: Samples = np.zeros(0, np.float32)
         self._cut = 0
         self._open = False
 
     def feed(self, samples: Samples) -> Samples:
-        """Samples of shape [n], n a multiple of `BLOCK`; returns those from the first sound on."""
+        """Samples of shape [n], n a multiple of the block; returns those from the first sound on."""
         if self._open:
             return samples
-        blocks = samples.reshape(-1, BLOCK)
+        blocks = samples.reshape(-1, self._block)
         for index, block in enumerate(blocks):
-            if np.abs(block).max() >= QUIET or self._cut >= LONGEST_CUT:
+            if np.abs(block).max() >= QUIET or self._cut >= self._longest_cut:
                 return self._begin(blocks[index:])
             self._before = block
-            self._cut += BLOCK
+            self._cut += self._block
         return np.zeros(0, np.float32)
 
     def _begin(self, blocks: Samples) -> Samples:
         self._open = True
         found = np.concatenate([self._before, blocks.reshape(-1)])
-        found[:BLOCK] *= np.arange(BLOCK, dtype=np.float32) / BLOCK
+        found[: self._block] *= np.arange(self._block, dtype=np.float32) / self._block
         return found

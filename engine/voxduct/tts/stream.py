@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -27,9 +28,10 @@ from voxduct.tts.config import VoiceConfig
 from voxduct.tts.lexicon import Lexicon
 from voxduct.tts.normalise import PAUSES, spoken_words
 from voxduct.tts.phonemes import Phonemizer
-from voxduct.tts.sampling import request_rng
-from voxduct.tts.sentence import SpokenPiece, SpokenSentence
+from voxduct.tts.sampling import Rng, request_rng
+from voxduct.tts.sentence import LaggingSound, SpokenPiece, SpokenSentence
 from voxduct.tts.sentences import SentenceSplitter
+from voxduct.tts.silence import LeadingSilence
 from voxduct.tts.voices import PrimedVoice, Voice, prime
 
 LONGEST_PIECE_PHONES = 400  # phones spoken from one state; a sentence of more is spoken in parts
@@ -47,8 +49,42 @@ class TtsOptions:
     """Silence between two sentences, added to what the voice itself pauses."""
 
 
+class TextToSpeech(Protocol):
+    """What speaks sentences; shared by all requests. Its methods run models only where they say so."""
+
+    options: TtsOptions
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        """Names of the voices, at least one."""
+
+    @property
+    def default_voice(self) -> str:
+        """The voice of requests that name none."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Hertz of the speech."""
+
+    @property
+    def frame_size(self) -> int:
+        """Samples of one frame."""
+
+    def voice_name(self, name: str | None) -> str:
+        """The voice that is meant; None is the default. Raises VoiceError."""
+
+    def parts(self, text: str) -> list[object]:
+        """A sentence as what is spoken from one state each; empty where nothing can be spoken. May run a model."""
+
+    def begin(self, part: object, voice: str, rng: Rng) -> SpokenSentence:
+        """Begins to speak a part of a sentence; runs no model yet."""
+
+
 class Synthesiser:
-    """Models, lexicon and primed voices that all requests share; nothing in it changes after construction."""
+    """Speaks phones with a codec language model (VALL-E family); implements `TextToSpeech`.
+
+    Models, lexicon and primed voices are shared by all requests; nothing in it changes after construction.
+    """
 
     def __init__(
         self,
@@ -106,22 +142,47 @@ class Synthesiser:
             raise VoiceError(f"no voice {name!r}; this server has {', '.join(self.voices)}", param="voice")
         return found
 
+    def voice_name(self, name: str | None) -> str:
+        """The name of `voice`; raises VoiceError."""
+        return self.voice(name).voice.name
+
+    def parts(self, text: str) -> list[object]:
+        """Phone ids of a sentence, cut between words where it is too long for one state."""
+        words = spoken_words(text, self.phonemizer.knows)
+        if all(word in PAUSES for word in words):
+            return []
+        sequence = self.phonemizer.phonemize(words)
+        ids = self.config.ids(sequence.phones)
+        parts: list[object] = []
+        start = 0
+        for word in sequence.words:
+            if word.end - start > LONGEST_PIECE_PHONES and word.start > start:
+                parts.append([*ids[start : word.start], ids[-1]])
+                start = word.start
+        return [*parts, ids[start:]]
+
+    def begin(self, part: object, voice: str, rng: Rng) -> SpokenSentence:
+        """Begins with the voice's cached state."""
+        assert isinstance(part, list)
+        codes = CodeStream(self.lm, self.config, self.voice(voice), part, rng)
+        return SpokenSentence(codes, LaggingSound(self.codec), LeadingSilence())
+
 
 class SpeechStream:
     """One request to speak. At most one job is out at a time; every request ends with one SpeechAudioEnded."""
 
-    def __init__(self, synthesiser: Synthesiser, id: str, voice: str | None = None, seed: int = 0) -> None:
+    def __init__(self, synthesiser: TextToSpeech, id: str, voice: str | None = None, seed: int = 0) -> None:
         """Raises VoiceError when there is no such voice."""
         self.id = id
         self._synthesiser = synthesiser
-        self._voice = synthesiser.voice(voice)
+        self._voice = synthesiser.voice_name(voice)
         self._seed = seed
         self._splitter = SentenceSplitter()
         self._sentences: deque[str] = deque()
         self._characters = 0
         self._begun = 0
         self._jobs = 0
-        self._parts: deque[list[int]] = deque()
+        self._parts: deque[object] = deque()
         self._speaking: SpokenSentence | None = None
         self._job_out = self._ended = self._started = self._done = False
         self._samples = 0
@@ -200,7 +261,7 @@ class SpeechStream:
         events: list[Event] = []
         if not self._started:
             self._started = True
-            events.append(SpeechAudioStarted(self.id, self._voice.voice.name, self._synthesiser.sample_rate))
+            events.append(SpeechAudioStarted(self.id, self._voice, self._synthesiser.sample_rate))
         events.append(SpeechAudio(self.id, self._samples, piece.samples))
         self._samples += len(piece.samples)
         return events
@@ -232,25 +293,9 @@ class SpeechStream:
     def _begin_sentence(self) -> SpokenSentence | None:
         """The next sentence that has something to say; None when there is none."""
         while not self._parts and self._sentences:
-            self._parts += self._phone_parts(self._sentences.popleft())
+            self._parts += self._synthesiser.parts(self._sentences.popleft())
         if not self._parts:
             return None
         rng = request_rng(self._seed, self._begun)
         self._begun += 1
-        made = self._synthesiser
-        return SpokenSentence(CodeStream(made.lm, made.config, self._voice, self._parts.popleft(), rng), made.codec)
-
-    def _phone_parts(self, text: str) -> list[list[int]]:
-        """Phone ids of a sentence, cut between words where it is too long for one state."""
-        made = self._synthesiser
-        words = spoken_words(text, made.phonemizer.knows)
-        if all(word in PAUSES for word in words):
-            return []
-        sequence = made.phonemizer.phonemize(words)
-        ids = made.config.ids(sequence.phones)
-        parts, start = [], 0
-        for word in sequence.words:
-            if word.end - start > LONGEST_PIECE_PHONES and word.start > start:
-                parts.append([*ids[start : word.start], ids[-1]])
-                start = word.start
-        return [*parts, ids[start:]]
+        return self._synthesiser.begin(self._parts.popleft(), self._voice, rng)
