@@ -21,17 +21,19 @@ from voxduct.hub.raw import find_raw
 from voxduct.hub.reference import HubModel
 from voxduct.models import VadModel
 from voxduct.onnx import synthesiser as onnx_synthesiser
+from voxduct.onnx.code_lm import is_own_voice
 from voxduct.onnx.codec import OnnxCodec, is_own
 from voxduct.onnx.codecs import ExportedCodec
 from voxduct.onnx.lyra import LyraCodec, LyraModel
 from voxduct.onnx.prepare.lyra import prepare_lyra
+from voxduct.onnx.prompted import is_prompted, load_prompted
 from voxduct.onnx.runtime import OrtOptions, Provider
 from voxduct.onnx.silero import SileroVad
 from voxduct.onnx.webrtc import WebrtcVad
 from voxduct.onnx.whisper import load_recogniser
 from voxduct.onnx.whisper_layout import choose_files
 from voxduct.session import Engine
-from voxduct.tts.stream import Synthesiser
+from voxduct.tts.stream import Synthesiser, TextToSpeech
 
 logger = logging.getLogger(__name__)
 
@@ -101,8 +103,16 @@ def _load_second(options: EngineOptions, first: LocalModel, recogniser: Recognis
     return recogniser.configured(decoding=replace(recogniser.decoding, beams=options.second_beams))
 
 
-def load_synthesiser(options: EngineOptions) -> Synthesiser:
-    """The speaking half alone; raises ModelError as `load_engine` does."""
+def load_synthesiser(options: EngineOptions) -> TextToSpeech:
+    """The speaking half alone: one of Voxduct's own voices, or a published model. Raises as `load_engine` does."""
+    place = locate(options.tts, ModelKind.CODEC_LM, options.device)
+    if not is_own_voice(place.folder) and is_prompted(place.folder):
+        return load_prompted(place.folder, place.precision, _ort_options(options))
+    return load_own_synthesiser(options)
+
+
+def load_own_synthesiser(options: EngineOptions) -> Synthesiser:
+    """A voice that speaks phones; raises ModelError where the model is another one."""
     return onnx_synthesiser.load_synthesiser(
         locate(options.tts, ModelKind.CODEC_LM).folder,
         locate(None, ModelKind.CODEC).folder,
