@@ -19,6 +19,7 @@ from voxduct.hub.lyra import LYRA
 from voxduct.hub.pull import ensure
 from voxduct.hub.raw import find_raw
 from voxduct.hub.reference import HubModel
+from voxduct.hub.voices import find_pulled_voice, find_voice
 from voxduct.models import VadModel
 from voxduct.onnx import synthesiser as onnx_synthesiser
 from voxduct.onnx.code_lm import is_own_voice
@@ -79,6 +80,7 @@ def load_engine(options: EngineOptions, *, speaks: bool = True) -> Engine:
 
     Raises:
         UnknownModelError: no model of that name.
+        HubError: a published voice was not pulled yet.
         ModelError: a model is missing, damaged, cannot be pulled, or does not fit the others.
         ValueError: the delay is out of range.
     """
@@ -177,6 +179,11 @@ def locate(model: str | None, kind: ModelKind, device: Device = Device.CPU) -> L
 
     Raises as `load_engine` does.
     """
+    if kind is ModelKind.CODEC_LM and model is not None and (found := find_voice(model)) is not None:
+        voice, precision = found
+        manifest = find_pulled_voice(voice, precision or PRECISIONS.get(device), HubClient())
+        verify(manifest)
+        return LocalModel(manifest.folder, precision)
     place = resolve(model, kind)
     precision = place.precision or PRECISIONS.get(device)
     match place:
