@@ -26,6 +26,7 @@ from voxduct.onnx.code_lm import is_own_voice
 from voxduct.onnx.codec import OnnxCodec, is_own
 from voxduct.onnx.codecs import ExportedCodec
 from voxduct.onnx.lyra import LyraCodec, LyraModel
+from voxduct.onnx.pocket import is_pocket, load_pocket
 from voxduct.onnx.prepare.lyra import prepare_lyra
 from voxduct.onnx.prompted import is_prompted, load_prompted
 from voxduct.onnx.runtime import OrtOptions, Provider
@@ -108,6 +109,8 @@ def _load_second(options: EngineOptions, first: LocalModel, recogniser: Recognis
 def load_synthesiser(options: EngineOptions) -> TextToSpeech:
     """The speaking half alone: one of Voxduct's own voices, or a published model. Raises as `load_engine` does."""
     place = locate(options.tts, ModelKind.CODEC_LM, options.device)
+    if is_pocket(place.folder):
+        return load_pocket(place.folder, place.precision, _ort_options(options))
     if not is_own_voice(place.folder) and is_prompted(place.folder):
         return load_prompted(place.folder, place.precision, _ort_options(options))
     return load_own_synthesiser(options)

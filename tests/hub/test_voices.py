@@ -126,7 +126,8 @@ def test_pull_offline_takes_what_is_here(hub: Hub, tmp_path: Path) -> None:
 
 
 def test_pull_of_wrong_bytes_of_the_codec_makes_no_voice(hub: Hub, tmp_path: Path) -> None:
-    hub.repositories[CODEC].wrong["onnx/decoder_model.onnx"] = noise(400, 9)
+    repository, name = hub.repositories[CODEC], "onnx/decoder_model.onnx"
+    repository.wrong[name] = noise(len(repository.files[name]), 9)
     client = HubClient(HubOptions(endpoint=hub.address, cache=tmp_path / "cache"))
     with pytest.raises(ChecksumError, match=r"decoder_model\.onnx of .*snac.* with a wrong checksum"):
         pull_voice(VOICE, "fp32", choose_lm, choose_codec, client, lambda line: None)
