@@ -10,23 +10,15 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-import tokenizers
 import torch
-from tokenizers import decoders, models, pre_tokenizers, processors
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
 from tests import codec_stand_ins
 from tests.codec_exports import write_config
+from tests.prompted_tokens import CODES, ORPHEUS_SPECIALS, OUTE_SPECIALS, make_tokenizer
 
-CODES = codec_stand_ins.LEVELS
 CONTEXT = 2048
-OUTE_MARKS = "im_start text_start text_end text_sep audio_start audio_end code_start code_end".split()
-ORPHEUS_SPECIALS = ["<|begin_of_text|>", "<|eot_id|>", *(f"<custom_token_{n}>" for n in range(10 + 7 * CODES))]
-OUTE_SPECIALS = [
-    *(f"<|{mark}|>" for mark in OUTE_MARKS),
-    *(f"<|{n}|>" for n in range(CODES)),
-    *(f"<|t_{n / 100:.2f}|>" for n in range(1, 61)),
-]
+assert CODES == codec_stand_ins.LEVELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +27,6 @@ class PromptedExport:
 
     model: PreTrainedModel
     folder: Path
-
-
-def make_tokenizer(specials: list[str], begin: str | None = None) -> tokenizers.Tokenizer:
-    alphabet = {letter: i for i, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
-    bpe = tokenizers.Tokenizer(models.BPE(alphabet, []))
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = decoders.ByteLevel()
-    bpe.add_special_tokens(specials)
-    if begin is not None:
-        bpe.post_processor = processors.TemplateProcessing(
-            single=f"{begin} $A", special_tokens=[(begin, bpe.token_to_id(begin))]
-        )
-    return bpe
 
 
 def _small(vocabulary: int) -> dict[str, object]:

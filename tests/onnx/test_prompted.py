@@ -11,7 +11,8 @@ import pytest
 import soundfile
 
 from tests.codec_exports import write_config
-from tests.prompted_exports import CODES, PromptedExport, copy, write_speaker
+from tests.prompted_exports import PromptedExport, copy, write_speaker
+from tests.prompted_tokens import CODES
 from voxduct.audio import Samples
 from voxduct.cli import main
 from voxduct.errors import ModelError, TextError, UnknownModelError, VoiceError

@@ -12,7 +12,8 @@ import torch
 from onnx import TensorProto, helper
 
 from tests.codec_graphs import value, write_graph
-from tests.prompted_exports import CODES, CONTEXT, PromptedExport
+from tests.prompted_exports import CONTEXT, PromptedExport
+from tests.prompted_tokens import CODES
 from voxduct.errors import InferenceError, ModelError
 from voxduct.models import Floats
 from voxduct.onnx.prompted import load_prompted

@@ -90,9 +90,9 @@ class SpokenSentence:
         Silence that is cut does not count, so the first piece always has sound in it.
         """
         made: list[Samples] = []
-        wanted = frames * self._sound.frame_size
-        while sum(len(samples) for samples in made) < wanted:
-            if drawn := self._draw(frames):
+        size = self._sound.frame_size
+        while (missing := frames - sum(map(len, made)) // size) > 0:
+            if drawn := self._draw(missing):
                 made.append(self._play(self._sound.feed(np.stack(drawn, axis=1))))
             if self._frames.done:
                 return SpokenPiece(np.concatenate([*made, self._play(self._sound.flush())]), last=True)

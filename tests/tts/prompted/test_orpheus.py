@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.prompted_exports import CODES, ORPHEUS_SPECIALS, make_tokenizer
+from tests.prompted_tokens import CODES, ORPHEUS_SPECIALS, make_tokenizer
 from voxduct.errors import ModelError
 from voxduct.tts.prompted.orpheus import Orpheus, OrpheusScript, deinterleave, interleave
 from voxduct.tts.prompted.script import Choice

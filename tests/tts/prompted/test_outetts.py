@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.prompted_exports import CODES, OUTE_SPECIALS, make_tokenizer
+from tests.prompted_tokens import CODES, OUTE_SPECIALS, make_tokenizer
 from voxduct.errors import ModelError
 from voxduct.tts.prompted.outetts import OuteTts, SpeakerWord, plain_words
 from voxduct.tts.prompted.script import Choice, Given, Script
