@@ -165,8 +165,8 @@ def test_folder_says_its_voices_its_codec_and_how_to_sample(prompted: Prompted, 
     assert synthesiser.voices == ("pierre",)
     how = synthesiser.sampling
     assert (how.temperature, how.top_p, how.top_k, how.repetition_penalty) == (0.0, 0.8, 3, 1.1)
-    greedy = [sound(say(synthesiser, ["Oui."], seed=seed)) for seed in (0, 1)]
-    assert np.array_equal(*greedy)
+    first, second = (sound(say(synthesiser, ["Oui."], seed=seed)) for seed in (0, 1))
+    assert np.array_equal(first, second)
 
 
 def test_codec_that_says_little_is_taken_for_the_one_that_is_published(prompted: Prompted, tmp_path: Path) -> None:

@@ -42,7 +42,8 @@ def generated(export: PromptedExport, prompt: list[int], count: int, **how: obje
     fixed = {"attention_mask": torch.ones_like(ids), "pad_token_id": 0, "do_sample": False, "num_beams": 1}
     with torch.no_grad():
         tokens = export.model.generate(ids, max_new_tokens=count, **fixed, **how)
-    return tokens[0, len(prompt) :].tolist()
+    found: list[int] = tokens[0, len(prompt) :].tolist()
+    return found
 
 
 def penalised(export: PromptedExport, prompt: list[int], count: int, allowed: Allowed) -> list[int]:

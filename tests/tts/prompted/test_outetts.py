@@ -24,7 +24,9 @@ def token(name: str) -> int:
 
 def say(script: Script, answers: list[str], last: bool = False) -> tuple[str, list[int]]:
     """What is written when the model answers so; with `last`, whatever is offered last afterwards. And the codes."""
-    written, codes, waiting = [], [], list(answers)
+    written: list[int] = []
+    codes: list[int] = []
+    waiting = list(answers)
     while (following := script.next()) is not None:
         match following:
             case Given(tokens):
