@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import wave
 from pathlib import Path
 
@@ -166,6 +167,24 @@ def test_say_is_reproducible_and_writes_a_wav(tmp_path: Path, capsys: pytest.Cap
 
 
 @pytest.mark.model
+def test_say_words_are_where_they_are_heard(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.wav"
+    text = "Good morning everyone, and welcome. Please send the report before Friday."
+    assert code_of("say", text, "-o", str(path), "--words") == 0
+    row = json.loads(capsys.readouterr().out)
+    said = row["words"]
+    assert " ".join(word["word"] for word in said) == text.lower().replace(",", "").replace(".", "")
+    assert all(0 <= word["start"] < word["end"] <= row["duration"] for word in said)
+    assert code_of("transcribe", "--json", str(path)) == 0
+    heard = {re.sub(r"\W", "", word["word"]).lower(): word for word in json.loads(capsys.readouterr().out)["words"]}
+    both = [(word, heard[word["word"]]) for word in said if word["word"] in heard]
+    assert len(both) >= 6
+    late = sorted(abs(one["start"] - other["start"]) for one, other in both)
+    assert late[len(late) // 2] < 0.06  # our recogniser itself is 23 ms off in the median
+    assert late[-1] < 0.3
+
+
+@pytest.mark.model
 def test_say_reads_stdin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("Hello."))
     assert code_of("say", "-", "-o", str(tmp_path / "a.wav")) == 0
@@ -206,10 +225,11 @@ def test_codec_round_trip_keeps_the_length(tmp_path: Path) -> None:
 def test_parser_keeps_the_documented_commands() -> None:
     parser = build_parser()
     for line in (
-        "serve --host ::1 --port 0 --asr m --tts m --vad webrtc --device cuda --delay 900",
+        "serve --host ::1 --port 0 --asr m --tts m --vad webrtc --device cuda --delay 900 --voices folder",
         "transcribe --json --words --stream --asr m --delay 900 a.wav b.wav",
         "transcribe --vtt a.wav",
         "say hello -o out.wav --voice ada --seed 3",
+        "say hello -o out.wav --voice clip.wav --voices folder --words",
         "codec encode in.wav out",
         "codec decode in out.wav --codec folder:fp16",
         "codec compare in.wav --codec voxduct --codec folder --rounds 3 --json",

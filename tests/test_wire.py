@@ -15,6 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voxduct import wire
+from voxduct.audio import AudioFormat, Encoding
+from voxduct.coded import CodecFormat, CodedSound
 from voxduct.errors import ClientError, InferenceError, MessageError
 from voxduct.events import (
     CommittedText,
@@ -28,9 +30,12 @@ from voxduct.events import (
     SpeechAudio,
     SpeechAudioEnded,
     SpeechAudioStarted,
+    SpeechCodes,
     SpeechEnd,
     SpeechStarted,
     SpeechStopped,
+    SpeechWord,
+    SpeechWords,
     Word,
 )
 
@@ -62,6 +67,8 @@ EVENTS: list[Event] = [
     RevisedText(1, 1, 1600, 3200, (Word("whale", 1600, 2400, 0.9),), 0.9, "en", 0.987654),
     MarkerReached("m", 16_000),
     SpeechAudioStarted("a", "ann", 24_000),
+    SpeechCodes("a", 0, CodedSound(np.full((4, 2), 1023), 320)),
+    SpeechWords("a", (SpeechWord("good", 480, 5_280), SpeechWord("day", 5_280, 9_000))),
     SpeechAudio("a", 0, np.zeros(240, np.float32)),
     SpeechAudioEnded("a", SpeechEnd.COMPLETED, 240),
     Failed("inference_failed", "it broke", utterance=1),
@@ -69,10 +76,14 @@ EVENTS: list[Event] = [
 ]
 
 
+OWN = CodecFormat("voxduct-codec-16k", "0.1.0", 4, 1024, 320, 320)
+
+
 def new_wire(**changes: Any) -> wire.ServerWire:
     options: dict[str, Any] = {
-        "voices": ("ann", "bob"),
+        "voices": lambda: ("ann", "bob"),
         "languages": ("de", "en"),
+        "codecs": (OWN,),
         "max_message_bytes": 262_144,
         "max_text_chars": 20_000,
     }
@@ -117,10 +128,21 @@ def values(annotation: Any) -> st.SearchStrategy[Any]:
     }
     if annotation in known:
         return known[annotation]
+    if annotation == list[wire.WireCodecOffer]:
+        number = st.integers(0, 2**31)
+        offer = st.builds(
+            wire.WireCodecOffer,
+            **dict.fromkeys(("name", "version"), text),
+            **dict.fromkeys(("books", "cardinality", "frame_samples", "delay_samples"), number),
+        )
+        return st.lists(offer, max_size=3)
     if annotation == list[wire.WireWord]:
         unit = st.floats(0, 1)
         word = st.builds(wire.WireWord, word=text, start=unit, end=unit, probability=unit)
         return st.lists(word, max_size=3)
+    if annotation == list[wire.SpokenWireWord]:
+        position = st.integers(0, 2**31)
+        return st.lists(st.builds(wire.SpokenWireWord, word=text, start=position, end=position), max_size=3)
     return st.one_of(*(values(option) for option in get_args(annotation)))
 
 
@@ -137,12 +159,34 @@ def test_events_of_every_kind_have_a_message() -> None:
     assert {type(event) for event in EVENTS} == set(get_args(Event))
 
 
+def test_words_of_speech_are_told_to_whom_asked_and_while_it_is_sent() -> None:
+    words = wire.outgoing(SpeechWords("a", (SpeechWord("good", 480, 5_280),)))
+    started = wire.outgoing(SpeechAudioStarted("a", "ann", 24_000))
+    asked, other = new_wire(), new_wire()
+    asked.receive_text('{"type": "start", "speech_words": true}')
+    other.receive_text('{"type": "start"}')
+    assert asked.encode(words) is None  # its speech has not begun, or was cancelled
+    for server in (asked, other):
+        assert server.encode(started) is not None
+    message = asked.encode(words)
+    assert isinstance(message, str)
+    assert wire.decode_server(message) == wire.SpeechWordsMessage(
+        seq=1, id="a", words=[wire.SpokenWireWord(word="good", start=480, end=5_280)]
+    )
+    assert other.encode(words) is None
+    ended = other.encode(wire.outgoing(SpeechAudioEnded("a", SpeechEnd.COMPLETED, 0)))
+    assert isinstance(ended, str) and wire.decode_server(ended).seq == 1  # what was left out has no number
+
+
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
 def test_event_becomes_what_a_client_understands(event: Event) -> None:
     server = new_wire()
+    server.receive_text('{"type": "start", "speech_encoding": "voxduct-codec-16k", "speech_words": true}')
     server.encode(wire.outgoing(SpeechAudioStarted("a", "ann", 24_000)))
     message = server.encode(wire.outgoing(event))
-    if isinstance(event, SpeechAudio):
+    if isinstance(event, SpeechCodes):
+        assert message == b"\xc0\x02" + 10 * b"\xff"
+    elif isinstance(event, SpeechAudio):
         assert message == b"\x00\x00" * 240
     else:
         assert isinstance(message, str)
@@ -219,7 +263,7 @@ def test_page_lists_every_close_code() -> None:
 
 def test_server_wire_numbers_what_it_says_without_gaps() -> None:
     server = new_wire()
-    server.receive_text('{"type": "start", "partials": false}')
+    server.receive_text('{"type": "start", "partials": false, "speech_encoding": "voxduct-codec-16k"}')
     said = [server.encode(wire.outgoing(event)) for event in EVENTS]
     numbers = [wire.decode_server(message).seq for message in said if isinstance(message, str)]
     assert numbers == list(range(len(numbers)))
@@ -230,6 +274,19 @@ def test_server_wire_start_passes_on_each_allowed_language_once() -> None:
     command = new_wire().receive_text('{"type": "start", "languages": ["en", "de", "en"], "revisions": true}')
     assert isinstance(command, wire.OpenSession)
     assert (command.languages, command.revisions) == (("en", "de"), True)
+
+
+def test_server_wire_start_names_codecs_by_direction() -> None:
+    heard = new_wire().receive_text('{"type": "start", "encoding": "voxduct-codec-16k"}')
+    assert isinstance(heard, wire.OpenSession)
+    assert (heard.audio_codec, heard.speech_codec) == ("voxduct-codec-16k", None)
+    assert heard.audio_format == AudioFormat(16_000, Encoding.F32LE), "what the codec makes of packets"
+    spoken = new_wire().receive_text('{"type": "start", "sample_rate": 8000, "speech_encoding": "voxduct-codec-16k"}')
+    assert isinstance(spoken, wire.OpenSession)
+    assert (spoken.audio_codec, spoken.speech_codec) == (None, "voxduct-codec-16k")
+    with pytest.raises(ClientError, match="'lyra-6' is not one of s16le, f32le, voxduct-codec-16k") as caught:
+        new_wire().receive_text('{"type": "start", "encoding": "lyra-6"}')
+    assert (caught.value.code, caught.value.param) == ("bad_audio", "encoding")
 
 
 def test_server_wire_counts_the_speech_that_was_sent() -> None:
@@ -273,7 +330,7 @@ JSON = st.recursive(
 NEAR_MESSAGES = st.fixed_dictionaries(
     {"type": st.sampled_from(["start", "marker", "say", "cancel", "stop", "ready", ""])},
     optional=dict.fromkeys(
-        ("id", "text", "voice", "seed", "final", "sample_rate", "encoding", "version", "languages"), JSON
+        "id text voice seed final sample_rate encoding speech_encoding version languages".split(), JSON
     ),
 ).map(json.dumps)
 GOOD_MESSAGES = st.one_of(*(messages(kind) for kind in sorted(CLIENT, key=str))).map(wire.encode)

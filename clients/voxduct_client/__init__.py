@@ -17,9 +17,11 @@ from voxduct_client.errors import (
     FileError,
     SequenceGap,
     SessionRefused,
+    VoiceRefused,
 )
 from voxduct_client.options import DEFAULT_URL, ClientOptions
 from voxduct_client.reconnecting import ReconnectingClient
+from voxduct_client.voices import VoiceInfo, Voices
 
 __all__ = [
     "DEFAULT_URL",
@@ -40,4 +42,7 @@ __all__ = [
     "SessionRefused",
     "SessionState",
     "SpeechChunk",
+    "VoiceInfo",
+    "VoiceRefused",
+    "Voices",
 ]

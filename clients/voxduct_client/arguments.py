@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from voxduct_client.options import DEFAULT_URL
+from voxduct_client.voices_command import add_voices_commands
 
 WRONG_USE = 2
 
@@ -31,6 +32,7 @@ def parse(arguments: list[str] | None, environment: Mapping[str, str] = os.envir
     _add_file(commands, server)
     _add_mic(commands, server)
     _add_say(commands, server)
+    add_voices_commands(commands.add_parser("voices", help="a server's voices: list, show, add, remove"), server)
     return parser.parse_args(arguments)
 
 
@@ -65,6 +67,7 @@ def _add_caption_options(command: Parser) -> None:
     command.add_argument("--json", action="store_true", help="print every message as one line of JSON")
     revisions = "show what a second recogniser heard, if the server has one; on a terminal or with --json"
     command.add_argument("--revisions", action="store_true", help=revisions)
+    _add_codec_option(command, "send sound")
 
 
 def _add_say(commands: argparse._SubParsersAction[Parser], server: Parser) -> None:
@@ -73,6 +76,12 @@ def _add_say(commands: argparse._SubParsersAction[Parser], server: Parser) -> No
     command.add_argument("-o", "--output", type=Path, metavar="WAV", help="write a file instead of playing it")
     command.add_argument("--voice", metavar="NAME", help="the voice; default: the server's")
     command.add_argument("--seed", type=_seed, default=0, help="another number is another reading; default 0")
+    _add_codec_option(command, "hear speech")
+
+
+def _add_codec_option(command: Parser, what: str) -> None:
+    text = f"{what} as a codec's codes, not PCM: voxduct-codec-16k; lyra-3.2, lyra-6, lyra-9.2 where the server has it"
+    command.add_argument("--wire-codec", metavar="NAME", help=text)
 
 
 def _text(value: str) -> str:

@@ -15,6 +15,7 @@ from voxduct_client.errors import FileError
 from voxduct_client.hear import Target, hear_file, hear_microphone, list_microphones
 from voxduct_client.options import resolve_url
 from voxduct_client.speak import speak
+from voxduct_client.voices_command import run_voices
 
 DONE, FAILED = 0, 1
 
@@ -51,12 +52,20 @@ async def _run(parsed: argparse.Namespace) -> None:
                 fast=parsed.fast,
                 json=parsed.json,
                 revisions=parsed.revisions,
+                codec=parsed.wire_codec,
                 interrupted=interrupted,
             )
         case "mic":
             await hear_microphone(
-                target, parsed.device, json=parsed.json, revisions=parsed.revisions, interrupted=interrupted
+                target,
+                parsed.device,
+                json=parsed.json,
+                revisions=parsed.revisions,
+                codec=parsed.wire_codec,
+                interrupted=interrupted,
             )
+        case "voices":
+            await run_voices(target, parsed)
         case _:
             await speak(
                 target,
@@ -64,6 +73,7 @@ async def _run(parsed: argparse.Namespace) -> None:
                 output=parsed.output,
                 voice=parsed.voice,
                 seed=parsed.seed,
+                codec=parsed.wire_codec,
                 interrupted=interrupted,
             )
 

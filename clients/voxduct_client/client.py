@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Awaitable, Callable
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,9 +22,10 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from voxduct import wire
-from voxduct.audio import SAMPLE_RATE, Encoding
+from voxduct.audio import SAMPLE_RATE, AudioFormat, Encoding
 from voxduct.errors import LimitError, VoxductError
-from voxduct_client.client_wire import AudioData, ClientWire, Received, SessionState
+from voxduct_client.client_wire import AudioData, ClientWire, CodedSpeech, Received, SessionState
+from voxduct_client.coding import Coding
 from voxduct_client.connection import lost, open_connection
 from voxduct_client.errors import ConnectionLost, ConnectionRefused, SessionRefused
 from voxduct_client.inbox import Inbox
@@ -53,7 +56,10 @@ class Client:
         self.options = options or ClientOptions(
             token=token, sample_rate=sample_rate, encoding=Encoding(encoding), voice=voice
         )
-        self._wire = ClientWire(self.options.start())
+        audio_format = AudioFormat(self.options.sample_rate, self.options.encoding)
+        self._wire = ClientWire(self.options.start(), audio_format)
+        self._coding: Coding | None = None
+        self._encoding = asyncio.Lock()  # packets must be sent in the order in which they were made
         self._inbox: Inbox[Received] = Inbox(self.options.max_inbox)
         self._markers: dict[str, asyncio.Future[wire.MarkerEcho]] = {}
         self._stopped: asyncio.Future[wire.Stopped] | None = None
@@ -75,11 +81,13 @@ class Client:
         return self._wire.draining
 
     async def __aenter__(self) -> Self:
-        self._connection = await open_connection(self.url, self.options)
         try:
+            if self.options.audio_codec is not None or self.options.speech_codec is not None:
+                await self._load_codecs()
+            self._connection = await open_connection(self.url, self.options)
             self._ready = await self._handshake(self._connection)
         except BaseException:
-            await self._connection.close()
+            await self.close()
             raise
         self._reader = asyncio.create_task(self._read(self._connection), name="voxduct client: read")
         return self
@@ -96,6 +104,8 @@ class Client:
             await asyncio.wait([self._reader])
         if self._connection is not None:
             await self._connection.close()
+        if self._coding is not None:
+            self._coding.close()
         self._fail_waiters(ConnectionLost("the session was closed"))
         await self._inbox.close()
 
@@ -111,7 +121,10 @@ class Client:
         size = self._wire.format.encoding.sample_bytes
         piece = max(size, self.ready.max_message_bytes // size * size)
         for start in range(0, len(pcm), piece):
-            await self._send(pcm[start : start + piece])
+            if self._coding is not None and self._coding.encodes:
+                await self._send_packets(partial(self._coding.encode, pcm[start : start + piece]))
+            else:
+                await self._send(pcm[start : start + piece])
 
     async def say(
         self, text: str, *, id: str = "say", voice: str | None = None, seed: int = 0, final: bool = True
@@ -130,14 +143,17 @@ class Client:
         echo: asyncio.Future[wire.MarkerEcho] = asyncio.get_running_loop().create_future()
         self._markers[name] = echo
         try:
-            await self._send(self._wire.message(wire.Marker(id=name)))
+            await self.send_marker(name)
             return await echo
         finally:
             self._markers.pop(name, None)
 
     async def send_marker(self, id: str) -> None:
         """Sends a marker and does not wait; its echo comes among the messages."""
-        await self._send(self._wire.message(wire.Marker(id=id)))
+        message = self._wire.message(wire.Marker(id=id))
+        if self._coding is not None and self._coding.encodes:
+            await self._send_packets(self._coding.end_stretch)
+        await self._send(message)
 
     async def stop(self) -> wire.Stopped:
         """Ends the input and returns once the server has finished everything. The messages stay to be read."""
@@ -147,13 +163,29 @@ class Client:
 
     async def send_stop(self) -> None:
         """Ends the input and does not wait; iterate until the end."""
-        await self._send(self._wire.stop())
+        message = self._wire.stop()
+        if self._coding is not None and self._coding.encodes:
+            await self._send_packets(self._coding.end)
+        await self._send(message)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Received:
         return await self._inbox.get()
+
+    # --- packets of codes -----------------------------------------------------------------------------------------
+
+    async def _load_codecs(self) -> None:
+        self._coding = Coding(self.options)
+        await self._coding.open()
+        if self._coding.speech_format is not None:
+            self._wire.expect_packets(self._coding.speech_format)
+
+    async def _send_packets(self, encode: Callable[[], Awaitable[list[bytes]]]) -> None:
+        async with self._encoding:
+            for packet in await encode():
+                await self._send(packet)
 
     # --- the connection -------------------------------------------------------------------------------------------
 
@@ -170,6 +202,8 @@ class Client:
             raise ConnectionRefused(f"{self.url}: {lost(error, False)}", retry=True) from error
         match message:
             case wire.Ready():
+                if self._coding is not None:
+                    self._coding.check(message)
                 await self._inbox.put(message)
                 return message
             case wire.ErrorMessage():
@@ -190,7 +224,11 @@ class Client:
         end: VoxductError | None = None
         try:
             while True:
-                await self._deliver(self._receive(await connection.recv()))
+                message = self._receive(await connection.recv())
+                if isinstance(message, CodedSpeech):
+                    assert self._coding is not None  # it said that packets come
+                    message = await self._coding.decode(message)
+                await self._deliver(message)
         except ConnectionClosed as error:
             if self._wire.state is not SessionState.STOPPED:
                 end = lost(error, self._wire.draining)
@@ -200,7 +238,7 @@ class Client:
         self._fail_waiters(end or ConnectionLost("the session has ended"))
         await self._inbox.close(end)
 
-    def _receive(self, data: str | bytes) -> Received:
+    def _receive(self, data: str | bytes) -> Received | CodedSpeech:
         return self._wire.receive_text(data) if isinstance(data, str) else self._wire.receive_binary(data)
 
     async def _deliver(self, message: Received) -> None:

@@ -4,7 +4,7 @@
     send(wire.start())                      the session's first message
     send(wire.message(wire.Say(...)))       JSON messages; `wire.audio(...)` for PCM
     wire.receive_text(...)                  -> a typed server message
-    wire.receive_binary(...)                -> SpeechChunk, attributed to the request being spoken
+    wire.receive_binary(...)                -> SpeechChunk or CodedSpeech, attributed to the request being spoken
 
 The two rules it holds: the server's messages count up without a gap, and binary messages belong to the request whose
 `speech_audio_start` came last.
@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from voxduct import wire
 from voxduct.audio import AudioFormat, Encoding, Samples, float_to_pcm16, pcm16_to_float
+from voxduct.coded import CodecFormat, CodedSound, PacketReader
 from voxduct.errors import AudioFormatError, MessageError, ServerError
 from voxduct_client.errors import SequenceGap
 
@@ -55,6 +56,18 @@ class SpeechChunk:
         return pcm16_to_float(np.frombuffer(self.pcm, dtype="<i2"))
 
 
+@dataclass(frozen=True, slots=True)
+class CodedSpeech:
+    """Some speech from the server as codes."""
+
+    id: str
+    """The request it belongs to."""
+    start: int
+    """Samples since that request's `speech_audio_start`."""
+    sound: CodedSound
+    sample_rate: int
+
+
 Received: TypeAlias = wire.AnyServerMessage | SpeechChunk
 AudioData: TypeAlias = bytes | Samples | npt.NDArray[np.int16]
 
@@ -62,14 +75,20 @@ AudioData: TypeAlias = bytes | Samples | npt.NDArray[np.int16]
 class ClientWire:
     """One session's protocol state. Feed it what came, send what it returns, in that order."""
 
-    def __init__(self, start: wire.Start) -> None:
-        self.format = AudioFormat(start.sample_rate, Encoding(start.encoding))
+    def __init__(self, start: wire.Start, audio_format: AudioFormat | None = None) -> None:
+        """`audio_format`: of what `audio` takes, where `start` names a codec instead."""
+        self.format = audio_format or AudioFormat(start.sample_rate, Encoding(start.encoding))
         self.state = SessionState.NEW
         self.draining = False
         self._start = start
         self._next_seq = 0
         self._speaking: wire.SpeechAudioStartMessage | None = None
         self._spoken = 0
+        self._packets: PacketReader | None = None
+
+    def expect_packets(self, codec: CodecFormat) -> None:
+        """Speech will come as packets of this codec."""
+        self._packets = PacketReader(codec)
 
     def start(self) -> str:
         """The session's first message; the server answers with `ready`."""
@@ -115,19 +134,32 @@ class ClientWire:
         self._follow(message)
         return message
 
-    def receive_binary(self, data: bytes) -> SpeechChunk:
-        """Attributes PCM to the request that is being spoken.
+    def receive_binary(self, data: bytes) -> SpeechChunk | CodedSpeech:
+        """Attributes PCM, or a packet, to the request that is being spoken.
 
         Raises:
-            ServerError: PCM outside `speech_audio_start` ... `speech_audio_end`, or half a sample.
+            ServerError: speech outside `speech_audio_start` ... `speech_audio_end`, half a sample, or no packet.
         """
         if self._speaking is None:
             raise ServerError("the server sent speech that belongs to no request; is it of another version?")
+        if self._packets is not None:
+            return self._receive_packet(data, self._packets, self._speaking)
         if len(data) % PCM16_BYTES:
             raise ServerError("the server sent half a sample of speech; is it of another version?")
         chunk = SpeechChunk(self._speaking.id, self._spoken, data, self._speaking.sample_rate)
         self._spoken += len(data) // PCM16_BYTES
         return chunk
+
+    def _receive_packet(
+        self, data: bytes, packets: PacketReader, speaking: wire.SpeechAudioStartMessage
+    ) -> CodedSpeech:
+        try:
+            sound = packets.read(data)
+        except AudioFormatError as error:
+            raise ServerError(f"the server sent {error}; is it of another version?") from error
+        speech = CodedSpeech(speaking.id, self._spoken, sound, speaking.sample_rate)
+        self._spoken += sound.size
+        return speech
 
     def _follow(self, message: wire.AnyServerMessage) -> None:
         match message:

@@ -50,7 +50,7 @@ async def open_connection(url: str, options: ClientOptions) -> ClientConnection:
         message = f"what answers at {url} is no voxduct server ({error}); check host and port"
         raise ConnectionRefused(message, retry=True) from error
     except (OSError, TimeoutError, EOFError) as error:
-        raise ConnectionRefused(_unreachable(url, error), retry=True) from error
+        raise ConnectionRefused(unreachable(url, error), retry=True) from error
 
 
 def lost(error: ConnectionClosed, draining: bool) -> ConnectionLost:
@@ -81,7 +81,8 @@ def _refusal(url: str, error: InvalidStatus) -> ConnectionRefused:
     return ConnectionRefused(message, retry=status in RETRY_STATUSES, retry_after=seconds)
 
 
-def _unreachable(url: str, error: Exception) -> str:
+def unreachable(url: str, error: Exception) -> str:
+    """Why nobody answers, in words."""
     if isinstance(error, (TimeoutError, asyncio.TimeoutError)):
         return f"no answer from {url} in time; check host, port and firewall"
     start = "start one with: voxduct serve" if is_loopback(url) else "check host and port, and that it runs"

@@ -9,7 +9,9 @@ from voxduct.errors import VoxductError
 from voxduct_client.client_wire import Received
 from voxduct_client.errors import ConnectionLost, ConnectionRefused, SequenceGap, SessionRefused
 
-HOPELESS_CODES = frozenset({"bad_audio", "bad_message", "unknown_voice", "unsupported_version", "message_too_big"})
+HOPELESS_CODES = frozenset(
+    {"bad_audio", "bad_message", "codec_version", "message_too_big", "unknown_voice", "unsupported_version"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

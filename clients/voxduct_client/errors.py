@@ -6,13 +6,15 @@ VoxductError
 ├── SessionRefused        the server answered with a fatal error; `code` is the server's
 ├── DeviceError           a microphone or loudspeaker that cannot be used
 ├── FileError             a sound file that cannot be read or written
+├── ClientError
+│   └── VoiceRefused      a voice that the server does not make, show or delete; `code` is the server's
 └── ServerError
     └── SequenceGap       the server's messages do not count up: some were lost
 """
 
 from __future__ import annotations
 
-from voxduct.errors import ServerError, VoxductError
+from voxduct.errors import ClientError, ServerError, VoxductError
 
 
 class ConnectionRefused(VoxductError):
@@ -55,6 +57,10 @@ class FileError(VoxductError):
     """A sound file that cannot be read or written."""
 
     code = "bad_file"
+
+
+class VoiceRefused(ClientError):
+    """The server does not make this voice, has none of that name, or does not delete it; `code` is its own."""
 
 
 class SequenceGap(ServerError):

@@ -29,11 +29,18 @@ class Target:
 
 
 async def hear_file(
-    target: Target, path: Path, *, fast: bool, json: bool, revisions: bool, interrupted: asyncio.Event
+    target: Target,
+    path: Path,
+    *,
+    fast: bool,
+    json: bool,
+    revisions: bool,
+    codec: str | None,
+    interrupted: asyncio.Event,
 ) -> None:
-    """Streams a file as a microphone would, or as fast as the server takes it."""
+    """Streams a file as a microphone would, or as fast as the server takes it; as PCM, or as a codec's codes."""
     with SoundFile(path) as file:
-        options = ClientOptions(token=target.token, sample_rate=file.sample_rate, revisions=revisions)
+        options = _options(target, file.sample_rate, revisions, codec)
         if fast:
             options = replace(options, ping_timeout_s=FAST_PING_TIMEOUT_S)
         chunks = _paced(file, interrupted, fast=fast)
@@ -41,11 +48,11 @@ async def hear_file(
 
 
 async def hear_microphone(
-    target: Target, device: str | None, *, json: bool, revisions: bool, interrupted: asyncio.Event
+    target: Target, device: str | None, *, json: bool, revisions: bool, codec: str | None, interrupted: asyncio.Event
 ) -> None:
     """Streams a microphone until it is interrupted; says on stderr when sound was lost."""
     with Microphone(find_microphone(device)) as microphone:
-        options = ClientOptions(token=target.token, sample_rate=microphone.sample_rate, revisions=revisions)
+        options = _options(target, microphone.sample_rate, revisions, codec)
         stopping = asyncio.create_task(_stop_when(interrupted, microphone), name="voxduct client: wait for Ctrl-C")
         try:
             captions = choose_captions(sys.stdout, json=json)
@@ -65,6 +72,10 @@ def list_microphones() -> None:
     for device in microphones():
         mark = "*" if device.default else " "
         print(f"{mark} {device.index:3d}  {device.name}  ({device.channels} channels, {device.sample_rate} Hz)")
+
+
+def _options(target: Target, sample_rate: int, revisions: bool, codec: str | None) -> ClientOptions:
+    return ClientOptions(token=target.token, sample_rate=sample_rate, revisions=revisions, audio_codec=codec)
 
 
 async def _hear(

@@ -31,6 +31,12 @@ class ClientOptions:
     """Languages that may be spoken, such as `en`; empty is all that the server knows."""
     revisions: bool = False
     """Whether to be told what a second recogniser heard in finished utterances, if the server has one."""
+    audio_codec: str | None = None
+    """The codec in whose codes audio is sent, such as `voxduct-codec-16k`; None: as PCM. Needs the engine."""
+    speech_codec: str | None = None
+    """The codec in whose codes speech is to come; None: as PCM. Needs the engine."""
+    speech_words: bool = False
+    """Whether to be told when each word of the speech is spoken: `wire.SpeechWordsMessage`."""
     connect_timeout_s: float = 10.0
     """For the connection and the server's `ready` together."""
     close_timeout_s: float = 2.0
@@ -45,12 +51,14 @@ class ClientOptions:
     def start(self) -> wire.Start:
         """The session's first message."""
         return wire.Start(
-            sample_rate=self.sample_rate,
-            encoding=self.encoding.value,
+            sample_rate=self.sample_rate if self.audio_codec is None else SAMPLE_RATE,
+            encoding=self.audio_codec or self.encoding.value,
+            speech_encoding=self.speech_codec or wire.SPEECH_PCM,
             voice=self.voice,
             partials=self.partials,
             languages=list(self.languages),
             revisions=self.revisions,
+            speech_words=self.speech_words,
         )
 
 

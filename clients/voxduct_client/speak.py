@@ -57,16 +57,24 @@ class FileSink:
 
 
 async def speak(
-    target: Target, text: str, *, output: Path | None, voice: str | None, seed: int, interrupted: asyncio.Event
+    target: Target,
+    text: str,
+    *,
+    output: Path | None,
+    voice: str | None,
+    seed: int,
+    codec: str | None,
+    interrupted: asyncio.Event,
 ) -> None:
     """Says the text (`-`: what stdin brings, as it comes) and returns when all was heard or written."""
+    options = ClientOptions(token=target.token, voice=voice, speech_codec=codec)
     if output is not None:
         with WaveWriter(output) as writer:
-            await _speak(target, text, FileSink(writer), voice, seed, interrupted)
+            await _speak(target.url, options, text, FileSink(writer), seed, interrupted)
         return
     speaker = Speaker()
     try:
-        await _speak(target, text, SpeakerSink(speaker), voice, seed, interrupted)
+        await _speak(target.url, options, text, SpeakerSink(speaker), seed, interrupted)
         if not interrupted.is_set():
             await speaker.drain()
     finally:
@@ -74,10 +82,10 @@ async def speak(
 
 
 async def _speak(
-    target: Target, text: str, sink: Sink, voice: str | None, seed: int, interrupted: asyncio.Event
+    url: str, options: ClientOptions, text: str, sink: Sink, seed: int, interrupted: asyncio.Event
 ) -> None:
     pieces = _stdin_pieces() if text == "-" else _text_pieces(text)
-    async with Client(target.url, options=ClientOptions(token=target.token, voice=voice)) as client:
+    async with Client(url, options=options) as client:
         speech: asyncio.Queue[SpeechChunk | None] = asyncio.Queue(MAX_WAITING_CHUNKS)
         jobs = [
             asyncio.create_task(_receive(client, speech), name="voxduct client: receive speech"),

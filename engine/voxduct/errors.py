@@ -5,7 +5,8 @@
     │   ├── AudioFormatError   bytes that cannot be the declared audio
     │   ├── MessageError       a message that is not in the protocol, or out of order
     │   ├── TextError          text that cannot be spoken (empty, too long)
-    │   ├── VoiceError         no voice of that name
+    │   ├── VoiceError         no voice of that name, or a name that cannot be given or taken away
+    │   ├── ClipError          a recording that no voice can be made from
     │   └── LimitError         a limit of the server was reached
     └── ServerError            our fault, or the machine's
         ├── ExtraError         an optional part of Voxduct is not installed
@@ -14,6 +15,7 @@
         │   ├── HubError       a hub cannot be reached, refuses, or broke off; what came is kept
         │   ├── ChecksumError  a file is not what its checksum says; it was removed
         │   └── DiskFullError  the disk has no room for a model
+        ├── VoiceStoreError    voices cannot be kept, or kept ones not be read
         ├── InferenceError     a model failed while running; fails one utterance, never a session
         └── OverloadError      the machine cannot take more work now
 
@@ -66,9 +68,15 @@ class TextError(ClientError):
 
 
 class VoiceError(ClientError):
-    """A voice that this server does not have."""
+    """A voice that this server does not have, or a name that cannot be given to one or taken from it."""
 
     code = "unknown_voice"
+
+
+class ClipError(ClientError):
+    """A recording that no voice can be made from; the code says why."""
+
+    code = "bad_clip"
 
 
 class LimitError(ClientError):
@@ -117,6 +125,12 @@ class DiskFullError(ModelError):
     """The disk has no room for a model; the message says how much is needed and where."""
 
     code = "disk_full"
+
+
+class VoiceStoreError(ServerError):
+    """Voices of one's own cannot be written, or cannot be read back."""
+
+    code = "voice_store_failed"
 
 
 class InferenceError(ServerError):

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from voxduct.audio import Samples
+from voxduct.coded import CodedSound
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,43 @@ class SpeechAudio:
     start: int
     samples: Samples
 
+    @property
+    def size(self) -> int:
+        """Samples."""
+        return self.samples.size
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechCodes:
+    """Some speech as codes, for a session that asked for them instead of `SpeechAudio`; `start` counts samples."""
+
+    id: str
+    start: int
+    sound: CodedSound
+
+    @property
+    def size(self) -> int:
+        """Samples that it stands for."""
+        return self.sound.size
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechWord:
+    """A word as it is spoken, in samples since `SpeechAudioStarted`."""
+
+    text: str
+    """As it is said: `doctor`, `twenty`."""
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechWords:
+    """Words that end in the `SpeechAudio` of the request `id` that follows."""
+
+    id: str
+    words: tuple[SpeechWord, ...]
+
 
 class SpeechEnd(StrEnum):
     """Why speech ended."""
@@ -166,5 +204,6 @@ class InputEnded:
 
 
 HearingEvent: TypeAlias = SpeechStarted | SpeechStopped | PartialText | CommittedText | FinalText | RevisedText
-SpeakingEvent: TypeAlias = SpeechAudioStarted | SpeechAudio | SpeechAudioEnded
+Speech: TypeAlias = SpeechAudio | SpeechCodes
+SpeakingEvent: TypeAlias = SpeechAudioStarted | SpeechWords | Speech | SpeechAudioEnded
 Event: TypeAlias = HearingEvent | SpeakingEvent | MarkerReached | Failed | InputEnded

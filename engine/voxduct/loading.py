@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
 from voxduct.asr.recogniser import Recogniser
 from voxduct.codec.clip import ClipCodec, StreamedClips
 from voxduct.codec.lyra import Rate
-from voxduct.errors import HubError, UnknownModelError
+from voxduct.codec.stretches import WireCodec
+from voxduct.errors import HubError, ModelError, UnknownModelError
 from voxduct.hub import MANIFEST_NAME, ModelKind, read_manifest, resolve, verify
 from voxduct.hub.catalogue import LocalModel
 from voxduct.hub.client import HubClient
@@ -20,9 +22,9 @@ from voxduct.hub.pull import ensure
 from voxduct.hub.raw import find_raw
 from voxduct.hub.reference import HubModel
 from voxduct.hub.voices import find_pulled_voice, find_voice
-from voxduct.models import VadModel
+from voxduct.models import Codec, VadModel
 from voxduct.onnx import synthesiser as onnx_synthesiser
-from voxduct.onnx.code_lm import is_own_voice
+from voxduct.onnx.code_lm import OnnxSpeakerEncoder, is_own_voice
 from voxduct.onnx.codec import OnnxCodec, is_own
 from voxduct.onnx.codecs import ExportedCodec
 from voxduct.onnx.lyra import LyraCodec, LyraModel
@@ -36,6 +38,9 @@ from voxduct.onnx.whisper import load_recogniser
 from voxduct.onnx.whisper_layout import choose_files
 from voxduct.session import Engine
 from voxduct.tts.stream import Synthesiser, TextToSpeech
+from voxduct.voices.enrolment import Enroller
+from voxduct.voices.shelf import VoiceShelf
+from voxduct.voices.store import VoiceStore
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +53,9 @@ class VadKind(StrEnum):
 
 
 Device = Provider
+OWN_CODEC = "voxduct-codec-16k"  # its name on the wire
+LYRA_CODECS = {f"lyra-{rate.kbps:g}": rate for rate in Rate}
+WIRE_CODECS = (OWN_CODEC, *LYRA_CODECS)
 OWN_FAMILY = "voxduct"  # of codecs that Voxduct made
 # What a device runs best, where the user named no precision; else the folder decides.
 PRECISIONS = {Device.CUDA: "fp16", Device.TENSORRT: "fp16"}
@@ -69,6 +77,8 @@ class EngineOptions:
     """Within one run of a model; the server runs several at once."""
     delay_ms: int | None = None
     """See `AsrOptions.with_delay`; None is what suits the model."""
+    wire_codecs: tuple[str, ...] = ()
+    """Those of `WIRE_CODECS` that sessions may use instead of PCM."""
 
 
 def load_engine(options: EngineOptions, *, speaks: bool = True) -> Engine:
@@ -83,6 +93,7 @@ def load_engine(options: EngineOptions, *, speaks: bool = True) -> Engine:
         UnknownModelError: no model of that name.
         HubError: a published voice was not pulled yet.
         ModelError: a model is missing, damaged, cannot be pulled, or does not fit the others.
+        ExtraError: Lyra's codec was asked for, and what converts it is not installed.
         ValueError: the delay is out of range.
     """
     threadpool_limits(limits=1, user_api="blas")
@@ -91,7 +102,9 @@ def load_engine(options: EngineOptions, *, speaks: bool = True) -> Engine:
     second = _load_second(options, asr, recogniser)  # follows nothing, so that a delay is nothing to it
     if options.delay_ms is not None:
         recogniser = recogniser.configured(recogniser.options.with_delay(options.delay_ms))
-    return Engine(_load_vad(options), recogniser, load_synthesiser(options) if speaks else None, second)
+    synthesiser = load_synthesiser(options) if speaks else None
+    codecs = load_wire_codecs(options, None if synthesiser is None else synthesiser.codec)
+    return Engine(_load_vad(options), recogniser, synthesiser, second, codecs=codecs)
 
 
 def _load_second(options: EngineOptions, first: LocalModel, recogniser: Recogniser) -> Recogniser | None:
@@ -126,6 +139,26 @@ def load_own_synthesiser(options: EngineOptions) -> Synthesiser:
     )
 
 
+def load_enroller(options: EngineOptions, synthesiser: TextToSpeech, vad: VadModel | None = None) -> Enroller:
+    """What makes voices of clips; `vad` is one that is loaded already.
+
+    Raises:
+        ModelError: as `load_engine` does, or the voice model is a published one.
+    """
+    if not isinstance(synthesiser, Synthesiser):
+        raise ModelError(
+            "only Voxduct's own voice models take further voices here; leave out --tts, or name one of them there"
+        )
+    encoder = OnnxSpeakerEncoder(locate(options.tts, ModelKind.CODEC_LM).folder, _ort_options(options))
+    return Enroller(vad or _load_vad(options), encoder, synthesiser)
+
+
+def load_shelf(enroller: Enroller, folder: Path) -> VoiceShelf:
+    """The voices, with those kept in `folder`; they are not ready to speak before `VoiceShelf.load`."""
+    codec = locate(None, ModelKind.CODEC).folder
+    return VoiceShelf(enroller, VoiceStore(folder), read_manifest(codec).files["onnx/encoder.onnx"])
+
+
 def load_codec(options: EngineOptions) -> OnnxCodec:
     """The codec alone; raises ModelError as `load_engine` does."""
     return OnnxCodec(locate(None, ModelKind.CODEC).folder, _ort_options(options))
@@ -149,8 +182,33 @@ def load_clip_codec(options: EngineOptions, name: str) -> ClipCodec:
     return ExportedCodec(place.folder, place.precision, _ort_options(options))
 
 
+def load_wire_codecs(options: EngineOptions, voice: Codec | None = None) -> dict[str, WireCodec]:
+    """The codecs of `options.wire_codecs`, by name; `voice` is that of a synthesiser, which is not loaded twice.
+
+    Raises:
+        UnknownModelError: there is no such codec. Otherwise as `load_engine` does.
+    """
+    found, lyra = {}, None
+    for name in options.wire_codecs:
+        if name == OWN_CODEC:
+            folder = locate(None, ModelKind.CODEC).folder
+            codec = voice if isinstance(voice, OnnxCodec) else OnnxCodec(folder, _ort_options(options))
+            found[name] = WireCodec.of(codec, name, read_manifest(folder).version, codec.delay_samples)
+        elif name in LYRA_CODECS:
+            lyra = lyra or load_lyra_model(options)
+            found[name] = WireCodec.of(LyraCodec(lyra, LYRA_CODECS[name]), name, LYRA.revision)
+        else:
+            raise UnknownModelError(f"no codec {name!r:.60}; there are {', '.join(WIRE_CODECS)}", param="codec")
+    return found
+
+
 def load_lyra(options: EngineOptions, rate: Rate) -> LyraCodec:
-    """Lyra's codec, converted beside its files the first time.
+    """Lyra's codec at a rate; raises as `load_lyra_model` does."""
+    return LyraCodec(load_lyra_model(options), rate)
+
+
+def load_lyra_model(options: EngineOptions) -> LyraModel:
+    """Lyra's codec, for all rates; converted beside its files the first time.
 
     Raises:
         HubError: it was not pulled yet.
@@ -162,7 +220,7 @@ def load_lyra(options: EngineOptions, rate: Rate) -> LyraCodec:
         raise HubError(f"{LYRA.name} was not pulled yet; `voxduct models pull {LYRA.name}` does")
     verify(manifest)
     folder = prepare_lyra(manifest.folder, manifest.folder.with_name(f"{manifest.folder.name}-onnx"))
-    return LyraCodec(LyraModel(folder, _ort_options(options)), rate)
+    return LyraModel(folder, _ort_options(options))
 
 
 def _load_vad(options: EngineOptions) -> VadModel:

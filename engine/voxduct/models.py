@@ -23,11 +23,12 @@ Ints = npt.NDArray[np.int64]
 class JobKind(IntEnum):
     """What a job computes; the smaller, the sooner it should run."""
 
-    VAD = 0
-    FINAL = 1  # never dropped
-    SPEECH = 2
-    UPDATE = 3  # a stale one may be coalesced with its successor
-    REVISION = 4  # only when nothing else waits and workers are to spare
+    DECODE = 0  # a microphone's codes to samples; like VAD short, and everything else depends on it
+    VAD = 1
+    FINAL = 2  # never dropped
+    SPEECH = 3
+    UPDATE = 4  # a stale one may be coalesced with its successor
+    REVISION = 5  # only when nothing else waits and workers are to spare
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +54,7 @@ class Job:
     kind: JobKind
     run: Callable[[], object]
     audio_samples: int
-    """How much audio the job is about: heard for `VAD`, `UPDATE`, `FINAL`, `REVISION`; to be made for `SPEECH`."""
+    """How much audio the job is about: to be made for `SPEECH`, heard for the others."""
     shared: SharedRun | None = None
     """How it runs with others; None: alone."""
 
@@ -235,6 +236,13 @@ class TokenLm(Protocol):
 
     def step(self, tokens: Ints, state: object) -> Floats:
         """Feeds tokens of shape [n], n at least 1; what may follow the last, shape [vocabulary]. Advances `state`."""
+
+
+class SpeakerEncoder(Protocol):
+    """Who speaks, from codes of the codec that the language model speaks in."""
+
+    def speaker(self, codes: Ints) -> Floats:
+        """Codes of shape [books, frames] of two to ten seconds of somebody to a vector of shape [speaker_dim]."""
 
 
 class GraphemeToPhoneme(Protocol):

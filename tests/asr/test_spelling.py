@@ -1,116 +1,110 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.asr.test_decoding import ALPHA, BRAVO, PROMPT, TOKENIZER
-from voxduct.asr.decode.beam import Judged, beam_search
-from voxduct.asr.decode.greedy import Request
-from voxduct.asr.decode.rules import text_rules
-from voxduct.asr.decode.spelling import NEVER, Speller, log_likelihoods
-from voxduct.asr.options import DecodingOptions
-from voxduct.models import BatchStep, DecoderStep, Floats, Ints
+from voxduct.asr.decode.spelling import ANYTHING, NEVER, Labels, Speller, Spelling
+from voxduct.models import Floats
 
 LETTERS = (" ", "'", *"abcdefghijklmnopqrstuvwxyz")
 SPELLER = Speller(LETTERS)
+LABELS = st.lists(st.integers(1, 5), max_size=8)
 
 
-def chances(frames: int, classes: int, seed: int) -> Floats:
-    scores = np.random.default_rng(seed).standard_normal((frames, classes)) * 3
-    normal: Floats = torch.log_softmax(torch.tensor(scores), dim=-1).numpy().astype(np.float32)
-    return normal
+def scores(frames: int, classes: int, seed: int) -> Floats:
+    found: Floats = (np.random.default_rng(seed).standard_normal((frames, classes)) * 3).astype(np.float32)
+    return found
 
 
-@given(
-    texts=st.lists(st.lists(st.integers(1, 5), max_size=8), min_size=1, max_size=4),
-    frames=st.integers(16, 40),
-    seed=st.integers(0, 99),
-)
-def test_log_likelihoods_of_any_texts_equal_torch(texts: list[list[int]], frames: int, seed: int) -> None:
-    found = log_likelihoods(chances(frames, 6, seed), texts)
-    for text, said in zip(texts, found, strict=True):
+def spelling_of(word: str, frames: int = 30) -> Spelling:
+    """Letters that clearly spell a word, six frames apart."""
+    found = np.full((frames, 1 + len(LETTERS)), -5.0, np.float32)
+    found[:, 0] = 0.0
+    for place, letter in enumerate(word):
+        found[5 + 6 * place, LETTERS.index(letter) + 1] = 9.0
+    return Spelling(found)
+
+
+def whole(spelling: Spelling, *texts: str) -> list[float]:
+    pieces = [SPELLER.labels(text).classes for text in texts]
+    return [spelling.whole(text) for text in spelling.followed([spelling.nothing()] * len(texts), pieces)]
+
+
+@given(texts=st.lists(LABELS, min_size=1, max_size=4), frames=st.integers(16, 40), seed=st.integers(0, 99))
+def test_spelling_whole_texts_equal_torch(texts: list[list[int]], frames: int, seed: int) -> None:
+    spelling = Spelling(scores(frames, 6, seed))
+    for text, spelt in zip(texts, spelling.followed([spelling.nothing()] * len(texts), texts), strict=True):
         loss = torch.nn.functional.ctc_loss(
-            torch.tensor(chances(frames, 6, seed))[:, None],
+            torch.log_softmax(torch.tensor(scores(frames, 6, seed), dtype=torch.float64), dim=-1)[:, None],
             torch.tensor([text], dtype=torch.long),
             torch.tensor([frames]),
             torch.tensor([len(text)]),
             reduction="sum",
         )
-        assert said == pytest.approx(-float(loss), abs=1e-3)
+        assert spelling.whole(spelt) == pytest.approx(-float(loss), abs=1e-6)
 
 
-def test_log_likelihoods_text_longer_than_frames_is_as_good_as_impossible() -> None:
-    found = log_likelihoods(chances(3, 6, 0), [[1, 2, 3, 4, 5], [1]])
-    assert found[0] < NEVER / 2 < found[1]
+@given(text=LABELS, frames=st.integers(16, 40), seed=st.integers(0, 99))
+def test_spelling_a_beginning_is_as_likely_as_all_that_may_follow_it(text: list[int], frames: int, seed: int) -> None:
+    spelling = Spelling(scores(frames, 6, seed))
+    beginning = spelling.followed([spelling.nothing()], [text])[0]
+    longer = spelling.followed([beginning] * 5, [[label] for label in range(1, 6)])
+    parts = [spelling.whole(beginning), *(one.logprob for one in longer)]
+    assert beginning.logprob == pytest.approx(float(np.logaddexp.reduce(parts)), abs=1e-6)
 
 
-def test_speller_capitals_and_marks_are_spelt_as_what_is_said() -> None:
-    assert SPELLER.labels(" It's here, Ada!") == SPELLER.labels("it's here ada")
-    assert SPELLER.labels("") == ()
+@given(text=LABELS, cut=st.integers(0, 8), seed=st.integers(0, 99))
+def test_spelling_in_pieces_equals_at_once(text: list[int], cut: int, seed: int) -> None:
+    spelling = Spelling(scores(20, 6, seed))
+    at_once = spelling.followed([spelling.nothing()], [text])[0]
+    first = spelling.followed([spelling.nothing()], [text[:cut]])
+    then = spelling.followed(first, [text[cut:]])[0]
+    assert spelling.whole(then) == spelling.whole(at_once)
+    assert then.logprob == at_once.logprob
 
 
-@pytest.mark.parametrize("text", ["at 7:30", "50%", "naïve", "$5"])
-def test_speller_text_with_several_readings_has_no_opinion(text: str) -> None:
-    assert SPELLER.labels(text) is None
-    assert SPELLER.opinion(chances(50, 29, 1))(["a word", text]) is None
+def test_spelling_text_longer_than_frames_is_as_good_as_impossible() -> None:
+    spelling = Spelling(scores(3, 6, 0))
+    long, short = spelling.followed([spelling.nothing()] * 2, [[1, 2, 3, 4, 5], [1]])
+    assert spelling.whole(long) < NEVER / 2 < spelling.whole(short)
 
 
-def test_speller_opinion_prefers_what_the_frames_spell() -> None:
-    scores = np.full((30, 29), -5.0, np.float32)
-    scores[:, 0] = 0.0
-    for place, letter in enumerate("hut"):
-        scores[5 + 6 * place, LETTERS.index(letter) + 1] = 9.0
-    found = SPELLER.opinion(scores)(["hat", "Hut.", "huts"])
-    assert found is not None
+def test_spelling_prefers_what_the_frames_spell() -> None:
+    found = whole(spelling_of("hut"), "hat", "Hut.", "huts")
     assert int(np.argmax(found)) == 1
 
 
-class Undecided:
-    """Says alpha or bravo, alpha a little rather, then ends."""
-
-    num_mels, frame_samples, dynamic = 80, 320, True
-
-    def new_state(self, encoding: object) -> object:
-        return None
-
-    def decode(self, tokens: Sequence[int], state: object) -> DecoderStep:
-        return DecoderStep(np.stack([self._scores(token) for token in tokens]), None)
-
-    def decode_batch(self, tokens: Ints, state: object) -> BatchStep:
-        return BatchStep(np.stack([[self._scores(int(token)) for token in row] for row in tokens]), None)
-
-    def select(self, rows: Sequence[int], state: object) -> None:
-        pass
-
-    @staticmethod
-    def _scores(token: int) -> Floats:
-        scores = np.full(TOKENIZER.timestamp_begin + 10, -20.0, np.float32)
-        if token in (ALPHA, BRAVO):
-            scores[TOKENIZER.end] = 5.0
-        else:
-            scores[ALPHA], scores[BRAVO] = 5.0, 4.5
-        return scores
+def test_spelling_of_anything_is_likelier_than_a_wrong_text_and_not_than_the_right_one() -> None:
+    right, anything, wrong = whole(spelling_of("hut"), "hut", "42", "warden")
+    assert wrong < anything < right
 
 
-@pytest.mark.parametrize(
-    ("opinions", "share", "winner"),
-    [((-1.0, -9.0), 0.1, ALPHA), ((-30.0, -2.0), 0.1, BRAVO), ((-30.0, -2.0), 0.0, ALPHA), (None, 0.9, ALPHA)],
-    ids=["agrees", "differs", "has no say", "abstains"],
-)
-def test_beam_search_second_opinion_decides_by_its_share(
-    opinions: tuple[float, float] | None, share: float, winner: int
-) -> None:
-    def by(texts: Sequence[Sequence[int]]) -> Floats | None:
-        of: dict[tuple[int, ...], int] = {(ALPHA,): 0, (BRAVO,): 1}
-        return None if opinions is None else np.array([opinions[of[tuple(text)]] for text in texts], np.float32)
+def test_spelling_goes_on_after_anything() -> None:
+    right, wrong = whole(spelling_of("at ten", 50), "at 10", "as 10")
+    assert wrong < right
 
-    options = DecodingOptions()
-    request = Request.of_text(TOKENIZER, options, text_rules(TOKENIZER, options), PROMPT, 16_000)
-    model = Undecided()
-    decoded = beam_search(model, None, request, 2, judged=Judged(by, share))  # type: ignore[arg-type]
-    assert decoded.tokens == (winner,)
+
+def test_labels_capitals_and_marks_are_spelt_as_what_is_said() -> None:
+    assert SPELLER.labels(" It's here, Ada!") == SPELLER.labels("it's here ada")
+    assert SPELLER.labels("") == Labels((), False)
+
+
+def test_labels_hyphen_is_a_gap() -> None:
+    assert SPELLER.labels("twenty-one") == SPELLER.labels("twenty one")
+
+
+@pytest.mark.parametrize("text", ["7:30", "50%", "$5"])
+def test_labels_figures_are_anything_once(text: str) -> None:
+    assert SPELLER.labels(text).classes == (ANYTHING,)
+
+
+@given(text=st.text(alphabet="ab 1,.-'", max_size=12), cut=st.integers(0, 12))
+def test_labels_in_pieces_equal_at_once_up_to_repeated_anything(text: str, cut: int) -> None:
+    first = SPELLER.labels(text[:cut])
+    then = SPELLER.labels(text[cut:], begun=bool(first.classes), gap=first.gap)
+    joined = [*first.classes, *then.classes]
+    once = [label for i, label in enumerate(joined) if i == 0 or not label == joined[i - 1] == ANYTHING]
+    assert Labels(tuple(once), then.gap) == SPELLER.labels(text)

@@ -18,9 +18,12 @@ import soundfile
 
 from tests.lyra_files import FRAME, write_tiny
 from voxduct.cli import main
+from voxduct.errors import HubError
 from voxduct.hub.checksum import sha256
 from voxduct.hub.lyra import LYRA
 from voxduct.hub.raw import RawFile, RawModel
+from voxduct.loading import OWN_CODEC, WIRE_CODECS, EngineOptions, load_wire_codecs
+from voxduct.onnx.lyra import LyraCodec
 
 CLIP = Path(__file__).parents[2] / "benchmarks" / "data" / "demo" / "demo-00.opus"
 
@@ -155,3 +158,34 @@ def test_kbps_of_our_own_codec_is_wrong_use(capsys: pytest.CaptureFixture[str]) 
 def test_codec_lyra_that_was_not_pulled_says_how_to(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert code_of("codec", "encode", "--codec", "lyra", str(CLIP), "x") == 1
     assert "voxduct models pull lyra-soundstream" in capsys.readouterr().err
+
+
+# --- on the wire
+
+
+def test_wire_codecs_of_all_rates_fit_packets_and_share_their_weights(pulled: Path) -> None:
+    codecs = load_wire_codecs(EngineOptions(wire_codecs=WIRE_CODECS))
+    assert {name: codec.format.frame_bytes for name, codec in codecs.items()} == {
+        "voxduct-codec-16k": 5, "lyra-3.2": 8, "lyra-6": 15, "lyra-9.2": 23,
+    }  # fmt: skip
+    lyras = [codec.codec for name, codec in codecs.items() if name.startswith("lyra")]
+    assert len({id(codec._model) for codec in lyras if isinstance(codec, LyraCodec)}) == 1
+    assert codecs["lyra-6"].format.version == LYRA.revision
+
+
+def test_wire_codecs_of_lyra_that_was_not_pulled_say_how_to(room: Path) -> None:
+    with pytest.raises(HubError, match="voxduct models pull lyra-soundstream"):
+        load_wire_codecs(EngineOptions(wire_codecs=("lyra-6",)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "offered"), [((), (OWN_CODEC,)), (("--wire-codec", "lyra"), WIRE_CODECS)], ids=["own", "lyra"]
+)
+def test_serve_offers_lyra_only_when_told(
+    arguments: tuple[str, ...], offered: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[EngineOptions] = []
+    monkeypatch.setattr("voxduct.cli.serve.serve", lambda options, load, **rest: load())
+    monkeypatch.setattr("voxduct.cli.serve.load_engine", lambda options, **rest: asked.append(options))
+    assert code_of("serve", *arguments) == 0
+    assert asked[0].wire_codecs == offered

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import soundfile
 from tests.lyra_files import CLIP, FRAME, published, write_tiny
 from voxduct.codec.lyra import Rate, pack_stream, unpack_stream
 from voxduct.codec.stream import CodecDecoderStream, CodecEncoderStream, decode_all, encode_all
+from voxduct.codec.stretches import StretchDecoder, StretchEncoder, WireCodec
 from voxduct.errors import InferenceError, ModelError
 from voxduct.models import Codec
 from voxduct.onnx.lyra import LyraCodec, LyraModel
@@ -55,6 +57,22 @@ def test_decoder_stream_equals_whole(model: LyraModel, sound: np.ndarray, step: 
     stream = CodecDecoderStream(codec)
     samples = [stream.feed(codes[:, at : at + step]) for at in range(0, codes.shape[1], step)]
     assert np.array_equal(np.concatenate(samples), decode_all(codes, codec))
+
+
+@pytest.mark.parametrize("rate", list(Rate))
+def test_packets_of_a_stretch_hold_lyras_own_and_become_the_same_sound(
+    model: LyraModel, sound: np.ndarray, rate: Rate
+) -> None:
+    codec, part = LyraCodec(model, rate), sound[: FRAME * 12 + 50]
+    wire = WireCodec.of(codec, f"lyra-{rate.kbps:g}", "v1.3.2", codec.delay_samples)
+    encoder = StretchEncoder(wire)
+    sounds = [one for piece in np.array_split(part, 5) for one in encoder.feed(piece)] + encoder.end()
+    assert b"".join(wire.format.encode(replace(one, begins=False, ends=False))[2:] for one in sounds) == pack_stream(
+        encode_all(part, codec)
+    )
+    decoder = StretchDecoder(wire)
+    decoded = np.concatenate([decoder.decode(wire.format.decode(wire.format.encode(one))) for one in sounds])
+    assert np.array_equal(decoded, decode_all(encode_all(part, codec), codec)[: len(part)])
 
 
 def test_streams_share_sessions_and_nothing_else(model: LyraModel, sound: np.ndarray) -> None:

@@ -17,6 +17,7 @@ import websockets
 
 from voxduct import wire
 from voxduct.audio import SAMPLE_RATE, AudioFormat
+from voxduct.coded import CodecFormat
 from voxduct.errors import TextError
 from voxduct.events import (
     CommittedText,
@@ -38,6 +39,7 @@ from voxduct.models import Job, JobKind
 from voxduct.server.backend import Backend
 from voxduct.server.limits import Limits, ServerOptions
 from voxduct.server.serve import VoiceServer
+from voxduct.voices.shelf import VoiceShelf
 
 MessageT = TypeVar("MessageT", bound=wire.ServerMessage)
 
@@ -56,6 +58,8 @@ class FakeBackend:
     voice_sample_rate: int = VOICE_RATE
     languages: tuple[str, ...] = ("de", "en")
     revises: bool = False
+    codecs: tuple[CodecFormat, ...] = ()
+    shelf: VoiceShelf | None = None
     sessions: list[FakeSession] = field(default_factory=list)
 
     def open_session(
@@ -65,6 +69,8 @@ class FakeBackend:
         *,
         languages: tuple[str, ...] = (),
         revisions: bool = False,
+        audio_codec: str | None = None,
+        speech_codec: str | None = None,
     ) -> FakeSession:
         self.sessions.append(FakeSession(self, audio_format, voice))
         return self.sessions[-1]

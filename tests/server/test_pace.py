@@ -105,6 +105,14 @@ def test_queue_does_not_mix_models() -> None:
     assert [[ticket.job for ticket in queue.take(1.0)] for _ in range(3)] == [[job] for job in jobs]
 
 
+def test_queue_order_is_that_in_which_jobs_may_run_not_that_in_which_they_came() -> None:
+    queue: JobQueue[str] = JobQueue(1)
+    came_first, came_second = (queue.ticket(Job(JobKind.FINAL, lambda: None, 0), lane, 0.0) for lane in "ab")
+    queue.put(came_second)
+    queue.put(came_first)
+    assert [[ticket.owner for ticket in queue.take(1.0)] for _ in range(2)] == [["b"], ["a"]]
+
+
 def test_run_together_gives_what_each_alone_would() -> None:
     jobs = [judging(number) for number in range(3)]
     assert run_together(jobs) == run_together(jobs[:1]) + run_together(jobs[1:]) == [0, 2, 4]

@@ -187,11 +187,13 @@ def test_outbox_counts_speech_and_drops_what_is_cancelled() -> None:
     outbox = Outbox(8, 2.0)
     outbox.push(wire.SpeechAudioStartMessage(id="a", voice="ann", sample_rate=10))
     for request in ("a", "a", "b"):
+        outbox.push(wire.SpeechWordsMessage(id=request, words=[]))
         outbox.push(SpeechAudio(request, 0, np.zeros(8, np.float32)))
     assert outbox.speech_full
     outbox.drop_speech("a")
     assert not outbox.speech_full
-    assert [type(item) for item in drained(outbox)] == [wire.SpeechAudioStartMessage, SpeechAudio]
+    kinds = [wire.SpeechAudioStartMessage, wire.SpeechWordsMessage, SpeechAudio]
+    assert [type(item) for item in drained(outbox)] == kinds
 
 
 # --- time

@@ -92,8 +92,7 @@ def onnx_backend(folder: Path, precision: str) -> Backend:
     def recognise(features: Array) -> tuple[list[int], NDArray[np.int64]]:
         encoding = model.encode(features)
         characters = encoding.outputs["ctc_logits"].numpy()[0]
-        judged = recogniser.judged(encoding, request)
-        decoded = search(model, encoding, request, recogniser.decoding, judged)
+        decoded = search(model, encoding, request, recogniser.decoding, recogniser.joint(encoding))
         return list(decoded.tokens), characters.argmax(-1)
 
     return recognise

@@ -23,6 +23,7 @@ from voxduct.onnx.prepare import Precision, prepare_whisper
 from voxduct_training.recognizer import Recognizer, Shape
 from voxduct_training.shipped_weights import read_weights
 from voxduct_training.tokenizer import load_tokenizer
+from voxduct_training.vocabulary import write_shipped
 from voxduct_training.whisper_weights import generation_config, to_whisper, whisper_config
 
 NAME, VERSION = "voxduct-tiny-en", "0.1.0"
@@ -194,6 +195,7 @@ def main() -> None:
         write_heads(model, options.out)
         prepare_graphs(model, traits, options.tokenizer, options.out)
         (options.out / "model.safetensors").unlink(missing_ok=True)
+        write_shipped(options.out)
     write_manifest(options.out)
 
 

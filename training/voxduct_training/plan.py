@@ -22,10 +22,10 @@ def lesson_at(progress: float) -> Lesson:
     if progress < 0.32:
         return Lesson(longest=4.5, batch=20, strength=0.2, cut=0.08, empty=0.02, timed=0.1)
     if progress < 0.72:
-        return Lesson(longest=6.0, batch=22, strength=0.3, cut=0.1, empty=0.02, timed=0.1, mask=0.2, chunked=0.5)
+        return Lesson(longest=6.0, batch=22, strength=0.3, cut=0.1, empty=0.02, timed=0.1, mask=0.2, chunked=0.3)
     silence = 0.5 if progress < 0.88 else 1.0
     lesson = Lesson(longest=10.0, batch=28, strength=0.55, cut=0.12, empty=0.03, timed=0.1, silence=silence)
-    return replace(lesson, mask=0.2, chunked=0.6)
+    return replace(lesson, mask=0.2, chunked=0.3)
 
 
 def rate_at(progress: float, step: int) -> float:

@@ -29,6 +29,7 @@ NAMES = frozenset(
     "berlin tokyo sydney toronto dublin rome madrid seattle denver oxford i".split()
 )
 LONGEST_CLAUSE = 16
+FEWEST_TELLING = 4  # words of a clause that could only have come from one text
 
 
 @dataclass(frozen=True)
@@ -124,14 +125,27 @@ def made_sentence(text: str) -> Sentence | None:
     return sentence_from(named + ("?" if ASKING.match(text) else "."), "made")
 
 
+def read_evaluated(folder: Path) -> list[str]:
+    """What the human clips beside the texts say, which only evaluation may know; in written form."""
+    table = folder.parent / "speech" / "lj" / "transcripts.tsv"
+    lines = table.read_text(encoding="utf8").splitlines() if table.exists() else []
+    return [f" {written_form(line.partition(chr(9))[2])} " for line in lines]
+
+
+def is_part_of(written: str, evaluated: list[str]) -> bool:
+    """Whether a clause is one of them, or enough of one to be learnt by heart."""
+    return len(written.split()) >= FEWEST_TELLING and any(f" {written} " in text for text in evaluated)
+
+
 def read_transcripts(folder: Path) -> list[Sentence]:
     """Every clause of the transcript files in `folder`, without repeats, in a fixed order."""
     found: dict[str, Sentence] = {}
+    evaluated = read_evaluated(folder)
     for path in sorted(folder.glob("*.txt")):
         for line in path.read_text(encoding="utf8").splitlines():
             for clause in clauses(line):
                 sentence = sentence_from(clause, path.stem.split("_")[0])
-                if sentence is not None:
+                if sentence is not None and not is_part_of(sentence.written, evaluated):
                     found.setdefault(sentence.written, sentence)
     return [found[key] for key in sorted(found)]
 

@@ -22,6 +22,17 @@ class StreamingPolicy(StrEnum):
     ALIGN_ATT = "align_att"  # one pass heard it, and what follows it: for models whose alignment heads can be trusted
 
 
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What letters and words add to the log-probability of a hypothesis, times theirs."""
+
+    letters: float = 0.1
+    """Little, because letters know nothing of each other: their log-probabilities are several times as great."""
+    words: float = 0.25
+    per_word: float = 0.25
+    """Added for each word: a language model alone would rather say few."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodingOptions:
     """How tokens are chosen, and when a result is not believed."""
@@ -36,8 +47,8 @@ class DecodingOptions:
     """Hypotheses that are followed side by side (beam search); 1 is greedy."""
     length_penalty: float = 1.0
     """Hypotheses of a beam search are compared by log-probability over length to this power."""
-    spelling_share: float = 0.1
-    """What part of a hypothesis's score the letters have, of a model that spells besides; used with several beams."""
+    shares: Shares = Shares()
+    """How much letters and words have to say in a beam search, with a model that spells besides."""
     max_tokens: int = 440
     """Greatest number of text tokens of one window, whatever its length."""
     max_previous: int = 223

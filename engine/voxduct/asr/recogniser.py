@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from voxduct.asr.decode.beam import Judged
 from voxduct.asr.decode.fallback import search
 from voxduct.asr.decode.greedy import Decoded, Request
+from voxduct.asr.decode.joint import Joint
 from voxduct.asr.decode.language import SpokenLanguage, detect_language
 from voxduct.asr.decode.prompt import build_prompt
 from voxduct.asr.decode.rules import text_rules
-from voxduct.asr.decode.spelling import Speller
+from voxduct.asr.decode.spelling import Speller, Spelling
+from voxduct.asr.decode.vocabulary import Vocabulary
 from voxduct.asr.gate import CUTS, Bools, Doubt, Evidence, GateOptions, audible_frames, frame_seconds, is_thin, judge
 from voxduct.asr.hypothesis import HeardWord
 from voxduct.asr.listening import Listener, Listening
@@ -89,7 +90,9 @@ class Recogniser:
         options: AsrOptions | None = None,
         decoding: DecodingOptions | None = None,
         gate: GateOptions | None = None,
+        vocabulary: Vocabulary | None = None,
     ) -> None:
+        """`vocabulary` has a say where the model spells and several hypotheses are followed."""
         self.model = model
         self.tokenizer = tokenizer
         self.options = options or AsrOptions()
@@ -99,13 +102,16 @@ class Recogniser:
         if isinstance(model, StreamingWhisperModel) and model.streaming and self.options.incremental:
             self.listener = Listener(model, self.log_mel, self.options.lookahead_ms * SAMPLE_RATE // 1000)
         letters = model.letters if isinstance(model, SpellingWhisperModel) else ()
-        self._speller = Speller(letters) if letters and self.decoding.spelling_share else None
+        self._speller = Speller(letters) if letters and self.decoding.shares.letters else None
+        self._vocabulary = vocabulary
         self.multilingual = tokenizer.multilingual
         self._rules = text_rules(tokenizer, self.decoding)
 
     def configured(self, options: AsrOptions | None = None, decoding: DecodingOptions | None = None) -> Recogniser:
         """The same model with other options; None keeps them."""
-        return Recogniser(self.model, self.tokenizer, options or self.options, decoding or self.decoding, self.gate)
+        return Recogniser(
+            self.model, self.tokenizer, options or self.options, decoding or self.decoding, self.gate, self._vocabulary
+        )
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -128,7 +134,7 @@ class Recogniser:
         language = self.language_of(encoding, window.language)
         decoding = replace(self.decoding, beams=1) if window.frugal else self.decoding
         request = self._request(window, language.code)
-        decoded = search(self.model, encoding, request, decoding, self.judged(encoding, request))
+        decoded = search(self.model, encoding, request, decoding, self.joint(encoding) if decoding.beams > 1 else None)
         doubt = self._doubt(decoded, window, language.code)
         if doubt is not None and doubt not in CUTS:
             return Heard((), language.code, doubt, language.probability, listening=listening)
@@ -151,17 +157,12 @@ class Recogniser:
             return SpokenLanguage(given or "en", 1.0)
         return detect_language(self.model, encoding, self.tokenizer, self.options.languages)
 
-    def judged(self, encoding: object, request: Request) -> Judged | None:
-        """Who else chooses among the hypotheses about a window: the model's letters, where it has any."""
-        speller, model = self._speller, self.model
-        if speller is None or not isinstance(model, SpellingWhisperModel):
+    def joint(self, encoding: object) -> Joint | None:
+        """Who else has a say in what was said in a window: the model's letters, where it has any, and the words."""
+        if self._speller is None or not isinstance(self.model, SpellingWhisperModel):
             return None
-
-        def by(hypotheses: Sequence[Sequence[int]]) -> Floats | None:  # a greedy search never asks
-            opinion = speller.opinion(model.spelling(encoding))
-            return opinion([self.tokenizer.decode([*request.forced, *tokens]) for tokens in hypotheses])
-
-        return Judged(by, self.decoding.spelling_share)
+        spelling = Spelling(self.model.spelling(encoding))
+        return Joint(self._speller, spelling, self._vocabulary, self.decoding.shares, self.tokenizer.text_of)
 
     def _request(self, window: Window, language: str) -> Request:
         prompt = build_prompt(self.tokenizer, self.options, language, room=self.decoding.max_previous)

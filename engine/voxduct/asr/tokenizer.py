@@ -39,6 +39,7 @@ class Tokenizer:
     def __init__(self, vocabulary: tokenizers.Tokenizer, *, multilingual: bool = False) -> None:
         self._vocabulary = vocabulary
         self.multilingual = multilingual
+        self._texts: dict[int, str] = {}
         self.end = self._required("<|endoftext|>")
         self.start = self._required("<|startoftranscript|>")
         self.no_timestamps = self._required("<|notimestamps|>")
@@ -112,6 +113,12 @@ class Tokenizer:
         kept = [t for t in tokens if t not in self.specials and t < self.timestamp_begin]
         text: str = self._vocabulary.decode(kept, skip_special_tokens=True)
         return text
+
+    def text_of(self, token: int) -> str:
+        """A token's text, with the space before it where it starts a word."""
+        if token not in self._texts:
+            self._texts[token] = self.decode([token])
+        return self._texts[token]
 
     def words(self, tokens: Sequence[int], language: str | None = None) -> list[TextWord]:
         """Splits text tokens into words; punctuation stays with the word before it."""

@@ -16,7 +16,7 @@ from functools import partial
 from voxduct.audio import SAMPLE_RATE, AudioFormat, Encoding
 from voxduct.bench.clips import Tape
 from voxduct.bench.live import CHUNK_S, Heard
-from voxduct.events import Event, SpeechAudio
+from voxduct.events import Event, SpeechAudio, SpeechCodes
 from voxduct.models import Job, JobKind
 from voxduct.session import Engine, Session, SessionOptions
 from voxduct.wire.translate import outgoing
@@ -82,5 +82,5 @@ class VirtualSession:
 
     def _note(self, event: Event) -> None:
         message = outgoing(event)
-        if not isinstance(message, SpeechAudio):
+        if not isinstance(message, SpeechAudio | SpeechCodes):
             self.heard.note(self._now, message)

@@ -6,12 +6,14 @@ import argparse
 import logging
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from voxduct.cli.arguments import Commands, add_engine_options, engine_options, port_number, positive_int
 from voxduct.cli.mqtt import OPTION_HELP, attach_mqtt, mqtt_options
-from voxduct.errors import MessageError
-from voxduct.loading import load_engine
+from voxduct.cli.voices import add_voices_option
+from voxduct.errors import MessageError, ModelError
+from voxduct.loading import OWN_CODEC, WIRE_CODECS, load_engine, load_enroller, load_shelf
 from voxduct.server.backend import Backend
 from voxduct.server.engine_backend import EngineBackend
 from voxduct.server.limits import DEFAULT_PORT, Limits, ServeError, ServerOptions
@@ -37,9 +39,15 @@ def register(commands: Commands) -> None:
     parser.add_argument("--max-sessions", type=positive_int, default=Limits().max_sessions)
     parser.add_argument("--workers", type=positive_int, default=None, help="threads that run models (default: cores)")
     parser.add_argument("--no-tts", action="store_true", help="hear only")
+    add_voices_option(parser)
     parser.add_argument("--mqtt", metavar="URL", help=OPTION_HELP)
     parser.add_argument("--verbose", action="store_true")
     add_engine_options(parser)
+    parser.add_argument(
+        "--wire-codec",
+        choices=["lyra"],
+        help="let clients use Lyra's codes, too, once pulled (docs/lyra.md); Voxduct's own always is offered",
+    )
     _add_second_pass(parser)
     parser.set_defaults(run=run)
 
@@ -108,7 +116,19 @@ def _token(file: Path | None) -> str | None:
 
 
 def _load(options: argparse.Namespace) -> Backend:
-    return EngineBackend(load_engine(engine_options(options), speaks=not options.no_tts))
+    codecs = WIRE_CODECS if options.wire_codec is not None else (OWN_CODEC,)
+    wanted = replace(engine_options(options), wire_codecs=codecs)
+    engine = load_engine(wanted, speaks=not options.no_tts)
+    if engine.synthesiser is None:
+        return EngineBackend(engine)
+    try:
+        enroller = load_enroller(wanted, engine.synthesiser, engine.vad)
+    except ModelError as error:
+        logging.getLogger(__name__).warning("this server makes and keeps no voices: %s", error)
+        return EngineBackend(engine)
+    shelf = load_shelf(enroller, options.voices)
+    shelf.load()
+    return EngineBackend(engine, shelf=shelf)
 
 
 def _announce(url: str) -> None:

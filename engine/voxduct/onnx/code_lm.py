@@ -158,7 +158,7 @@ def read_voice(path: Path, name: str, speaker_dim: int) -> Voice:
 
 
 class OnnxSpeakerEncoder:
-    """Codes of a recording to a speaker vector: how a clip becomes a voice."""
+    """Implements `voxduct.models.SpeakerEncoder` on `onnx/speaker_encoder.onnx`."""
 
     def __init__(self, folder: Path, options: OrtOptions | None = None) -> None:
         """Raises ModelError when `onnx/speaker_encoder.onnx` is missing or wrong."""
@@ -166,7 +166,11 @@ class OnnxSpeakerEncoder:
         self._session = open_session(path, options)
         check_names(self._session, path, ["codes"], ["speaker"])
 
-    def voice(self, name: str, codes: Ints, unknown_id: int) -> Voice:
-        """A voice from codes [books, frames] of two to six seconds of somebody whose words nobody wrote down."""
-        (speaker,) = self._session.run(["speaker"], {"codes": codes[None]})
-        return Voice(name, speaker[0], codes, np.full(codes.shape[1], unknown_id, np.int64))
+    def speaker(self, codes: Ints) -> Floats:
+        """Codes of shape [books, frames] to a vector of shape [speaker_dim]. Raises InferenceError."""
+        try:
+            (found,) = self._session.run(["speaker"], {"codes": codes[None]})
+        except Exception as error:  # ONNX Runtime's own exceptions have no common base
+            raise InferenceError(f"speaker_encoder.onnx failed: {str(error).splitlines()[0][:200]}") from error
+        vector: Floats = found[0]
+        return vector

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from voxduct.asr.decode.vocabulary import Vocabulary
 from voxduct.asr.gate import GateOptions
 from voxduct.asr.listening import MEL_FRAMES
 from voxduct.asr.options import AsrOptions, DecodingOptions, StreamingPolicy
@@ -32,6 +33,7 @@ FULL_FRAMES = 3_000  # log-mel frames of 30 s
 PROBE_FRAMES = 200  # an encoder that takes these takes any number
 FRAME_SAMPLES = 320
 SPELLING = "ctc_logits"  # the encoder's output
+VOCABULARY = "vocabulary.npz"  # words and which follow which
 
 
 class OnnxWhisper:
@@ -168,7 +170,10 @@ def load_recogniser(
     """A recogniser from a folder in Hugging Face's layout, its decoding rules read from there; raises ModelError."""
     tokenizer = Tokenizer.load(folder / "tokenizer.json", multilingual=is_multilingual(folder))
     model = OnnxWhisper(folder, ort_options, precision)
-    return Recogniser(model, tokenizer, asr_options or _following(folder), _decoding(folder), _gate(folder))
+    path = folder / VOCABULARY
+    vocabulary = Vocabulary.load(path) if path.exists() else None
+    options = asr_options or _following(folder)
+    return Recogniser(model, tokenizer, options, _decoding(folder), _gate(folder), vocabulary)
 
 
 def _following(folder: Path) -> AsrOptions:

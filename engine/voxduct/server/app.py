@@ -1,4 +1,4 @@
-"""The web application: the stream, health, metrics and the page, on one port."""
+"""The web application: the stream, voices, health, metrics and the page, on one port."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from voxduct.server.connection import Connection
 from voxduct.server.limits import ServerOptions
 from voxduct.server.metrics import Metrics
 from voxduct.server.page import page_routes
+from voxduct.server.refuse import refusal_response
 from voxduct.server.registry import Registry, ServerState
 from voxduct.server.scheduler import JobScheduler
+from voxduct.server.voices import VoiceRoutes
 
 STREAM_PATH = "/v1/stream"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -43,6 +45,7 @@ class App:
         self._metrics = metrics
         self._clock = clock
         self._bridges = bridges
+        self._voices = VoiceRoutes(options, scheduler, registry, metrics, lambda: self.backend)
 
     def asgi(self) -> Starlette:
         """The application to serve."""
@@ -52,6 +55,7 @@ class App:
                 Route("/health", self._health),
                 Route("/readyz", self._ready),
                 Route("/metrics", self._show_metrics),
+                *self._voices.routes(),
                 *page_routes(),
             ]
         )
@@ -82,7 +86,7 @@ class App:
 
     async def _refuse(self, socket: WebSocket, refusal: Refusal) -> None:
         self._metrics.refused.labels(refusal.code).inc()
-        await socket.send_denial_response(_refusal_response(refusal))
+        await socket.send_denial_response(refusal_response(refusal))
 
     async def _health(self, _: Request) -> Response:
         return JSONResponse({"status": "alive"})
@@ -96,20 +100,11 @@ class App:
         }
         if self.backend is not None:
             body["voices"] = list(self.backend.voices)
+            body["codecs"] = [codec.name for codec in self.backend.codecs]
         return JSONResponse(body, status_code=200 if state is ServerState.READY else 503)
 
     async def _show_metrics(self, request: Request) -> Response:
         refusal = check_request(self._options, request.headers)
         if refusal is not None:
-            return _refusal_response(refusal)
+            return refusal_response(refusal)
         return PlainTextResponse(self._metrics.render(), headers={"content-type": METRICS_TYPE})
-
-
-def _refusal_response(refusal: Refusal) -> Response:
-    headers = {}
-    if refusal.retry_after_s is not None:
-        headers["retry-after"] = str(refusal.retry_after_s)
-    if refusal.status == 401:
-        headers["www-authenticate"] = "Bearer"
-    body = {"error": {"code": refusal.code, "message": refusal.message}}
-    return JSONResponse(body, status_code=refusal.status, headers=headers)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from voxduct.audio import AudioFormat
+from voxduct.coded import CodecFormat
 from voxduct.events import Event
 from voxduct.models import Job
+from voxduct.voices.shelf import VoiceShelf
 
 
 class Conversation(Protocol):
@@ -65,7 +67,11 @@ class Backend(Protocol):
 
     @property
     def voices(self) -> tuple[str, ...]:
-        """Voices to speak with; empty when the server cannot speak."""
+        """Voices to speak with now; empty when the server cannot speak."""
+
+    @property
+    def shelf(self) -> VoiceShelf | None:
+        """Where voices of one's own come and go; None when the server cannot speak, or keeps none."""
 
     @property
     def voice_sample_rate(self) -> int:
@@ -79,6 +85,10 @@ class Backend(Protocol):
     def revises(self) -> bool:
         """Whether it has a second recogniser, for sessions that want revisions."""
 
+    @property
+    def codecs(self) -> Sequence[CodecFormat]:
+        """Codecs that sessions may hear and speak in, instead of PCM."""
+
     def warm_up(self) -> None:
         """Runs every model once, before the first client comes; on a thread, some seconds of work."""
 
@@ -89,8 +99,13 @@ class Backend(Protocol):
         *,
         languages: tuple[str, ...] = (),
         revisions: bool = False,
+        audio_codec: str | None = None,
+        speech_codec: str | None = None,
     ) -> Conversation:
-        """A new conversation that has heard nothing; `languages` are some of its own, empty is all."""
+        """A new conversation that has heard nothing.
+
+        `languages` are some of its own, empty is all; `audio_codec` and `speech_codec` are of `codecs`, None is PCM.
+        """
 
     def counters(self) -> Mapping[str, Mapping[str, int]]:
         """Counts that only grow, for the metrics: those of `gate` by layer, and of `speculations` by outcome."""

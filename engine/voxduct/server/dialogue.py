@@ -13,7 +13,17 @@ from dataclasses import dataclass
 
 from voxduct.audio import SAMPLE_RATE
 from voxduct.errors import ClientError, LimitError, MessageError, VoxductError
-from voxduct.events import Event, Failed, FinalText, InputEnded, MarkerReached, SpeechAudio, SpeechAudioEnded
+from voxduct.events import (
+    Event,
+    Failed,
+    FinalText,
+    InputEnded,
+    MarkerReached,
+    Speech,
+    SpeechAudio,
+    SpeechAudioEnded,
+    SpeechCodes,
+)
 from voxduct.models import Job, JobKind
 from voxduct.server.backend import Backend, Conversation
 from voxduct.server.limits import Limits
@@ -35,6 +45,7 @@ from voxduct.wire import (
     Say,
     ServerWire,
     Stop,
+    codec_offer,
     error_message,
     outgoing,
 )
@@ -93,10 +104,11 @@ class Dialogue:
         self._want_update = want_update
         self._relaxed = relaxed
         self._wire = ServerWire(
-            voices=backend.voices,
+            voices=lambda: backend.voices,
             max_message_bytes=limits.max_message_bytes,
             max_text_chars=limits.max_text_chars,
             languages=backend.languages,
+            codecs=backend.codecs,
         )
         self._outbox = Outbox(limits.max_unsent_messages, limits.max_unsent_speech_s)
         self._watch = Watch(limits, now())
@@ -172,18 +184,24 @@ class Dialogue:
 
     def _open(self, command: OpenSession) -> None:
         self._session = self._backend.open_session(
-            command.audio_format, command.voice, languages=command.languages, revisions=command.revisions
+            command.audio_format,
+            command.voice,
+            languages=command.languages,
+            revisions=command.revisions,
+            audio_codec=command.audio_codec,
+            speech_codec=command.speech_codec,
         )
         self._say(
             Ready(
                 session=self.name,
                 voices=list(self._backend.voices),
-                voice_sample_rate=self._backend.voice_sample_rate,
+                voice_sample_rate=self._speech_rate(coded=command.speech_codec is not None),
                 max_message_bytes=self._limits.max_message_bytes,
                 max_session_s=self._limits.max_session_s,
                 idle_timeout_s=self._limits.idle_timeout_s,
                 languages=list(self._backend.languages),
                 revisions=command.revisions and self._backend.revises,
+                codecs=[codec_offer(codec) for codec in self._backend.codecs],
             )
         )
 
@@ -261,7 +279,7 @@ class Dialogue:
             message = self._wire.encode(item)
             if message is None:
                 continue
-            if isinstance(item, SpeechAudio):
+            if isinstance(item, SpeechAudio | SpeechCodes):
                 self._account(item)
             return message
         return None
@@ -273,8 +291,13 @@ class Dialogue:
         self._watch.unread(self._outbox.full, now)
         self.advance()
 
-    def _account(self, item: SpeechAudio) -> None:
-        self._metrics.speech_seconds.inc(item.samples.size / (self._backend.voice_sample_rate or 1))
+    def _speech_rate(self, *, coded: bool) -> int:
+        """Hertz of what is sent; 0 when nothing is ever said. Codecs on the wire are of the engine's rate."""
+        voice = self._backend.voice_sample_rate
+        return SAMPLE_RATE if coded and voice else voice
+
+    def _account(self, item: Speech) -> None:
+        self._metrics.speech_seconds.inc(item.size / self._speech_rate(coded=isinstance(item, SpeechCodes)))
         asked = self._asked.pop(item.id, None)
         if asked is not None:
             self._metrics.first_audio.observe(self._now() - asked)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from voxduct.audio import AudioFormat
+from voxduct.coded import CodecFormat
 from voxduct.server.warm_up import warm_up
 from voxduct.session import Engine, Session, SessionOptions
+from voxduct.voices.shelf import VoiceShelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,8 @@ class EngineBackend:
 
     engine: Engine
     options: SessionOptions = field(default_factory=SessionOptions)
+    shelf: VoiceShelf | None = None
+    """Of the same synthesiser."""
 
     @property
     def voices(self) -> tuple[str, ...]:
@@ -37,6 +41,11 @@ class EngineBackend:
         """Whether there is a second recogniser."""
         return self.engine.second_recogniser is not None
 
+    @property
+    def codecs(self) -> Sequence[CodecFormat]:
+        """The engine's."""
+        return [codec.format for codec in self.engine.codecs.values()]
+
     def warm_up(self) -> None:
         """Hears a buzz and says a word."""
         warm_up(self)
@@ -48,6 +57,8 @@ class EngineBackend:
         *,
         languages: tuple[str, ...] = (),
         revisions: bool = False,
+        audio_codec: str | None = None,
+        speech_codec: str | None = None,
     ) -> Session:
         """A new session on the shared models."""
         wanted = replace(
@@ -55,6 +66,8 @@ class EngineBackend:
             voice=voice or self.options.voice,
             languages=languages or self.options.languages,
             revisions=revisions,
+            audio_codec=audio_codec,
+            speech_codec=speech_codec,
         )
         return Session(self.engine, wanted, audio_format)
 

@@ -16,19 +16,19 @@ from voxduct.models import Job, JobKind
 
 RECENT_S = 5.0  # delays and work older than this say nothing about now
 MOST_TOGETHER = 16  # jobs that share a run of their model
-FIRM = (JobKind.VAD, JobKind.FINAL)  # what cannot be left out
+FIRM = (JobKind.DECODE, JobKind.VAD, JobKind.FINAL)  # what cannot be left out
 OwnerT = TypeVar("OwnerT")
 
 
 @dataclass(order=True, slots=True)
 class Ticket(Generic[OwnerT]):
-    """A job with its place in the order."""
+    """A job that waits, with its place in the order from when it may run."""
 
     kind: JobKind
-    arrival: int
     job: Job = field(compare=False)
     owner: OwnerT = field(compare=False)
     submitted: float = field(compare=False)
+    arrival: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,12 @@ class JobQueue(Generic[OwnerT]):
         return len(self._waiting)
 
     def ticket(self, job: Job, owner: OwnerT, now: float) -> Ticket[OwnerT]:
-        """A job's place, as from now; `put` it once it may run."""
-        return Ticket(job.kind, next(self._arrivals), job, owner, now)
+        """A job that waits from now; `put` it once it may run."""
+        return Ticket(job.kind, job, owner, now)
 
     def put(self, ticket: Ticket[OwnerT]) -> None:
-        """The job may run."""
+        """The job may run, after those of its kind that already may: who sends many at once gets ahead of nobody."""
+        ticket.arrival = next(self._arrivals)
         heapq.heappush(self._waiting, ticket)
 
     def ready(self, idle: int) -> bool:

@@ -47,6 +47,12 @@ class Limits:
     max_firm_load: float = 0.8
     """Share of the threads' time that VAD and final passes may take before new sessions are refused with 503. Updates
     come less often under load and make room; these two cannot, so that beyond it finals would be late."""
+    max_clip_bytes: int = 12 * 1024 * 1024
+    """Bytes of a request to make a voice: a minute of 48 kHz stereo WAV."""
+    max_enrolments: int = 2
+    """Voices made at once, their clips in memory; one more is refused with 503."""
+    upload_s: float = 60.0
+    """Seconds that a clip may take to arrive."""
     drain_s: float = 10.0
     """Seconds for finishing what is open when the server goes away, or a client did."""
 

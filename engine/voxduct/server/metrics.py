@@ -41,6 +41,7 @@ class Metrics:
         self.final_latency = self._histogram(
             "final_latency_seconds", "The last speech sample was received -> final", LATENCY_BUCKETS
         )
+        self.voices_made = self._counter("voices_made", "Voices made from clips")
         self.first_audio = self._histogram(
             "first_audio_seconds", "`say` was received -> its first speech was sent", LATENCY_BUCKETS
         )

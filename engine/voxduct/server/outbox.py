@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from voxduct.events import SpeechAudio
-from voxduct.wire import CommittedMessage, FinalMessage, Outgoing, PartialMessage, SpeechAudioStartMessage
+from voxduct.events import SpeechAudio, SpeechCodes
+from voxduct.wire import (
+    CommittedMessage,
+    FinalMessage,
+    Outgoing,
+    PartialMessage,
+    SpeechAudioStartMessage,
+    SpeechWordsMessage,
+)
 
 
 class Outbox:
@@ -62,8 +69,10 @@ class Outbox:
         return item
 
     def drop_speech(self, id: str | None) -> None:
-        """Drops waiting speech of the request `id`, or of all."""
-        self._drop(lambda item: isinstance(item, SpeechAudio) and id in (None, item.id))
+        """Drops waiting speech of the request `id`, or of all, and its words."""
+        self._drop(
+            lambda item: isinstance(item, SpeechAudio | SpeechCodes | SpeechWordsMessage) and id in (None, item.id)
+        )
 
     def clear(self) -> None:
         """Drops everything."""
@@ -85,7 +94,7 @@ class Outbox:
             self._items = kept
 
     def _count(self, item: Outgoing, sign: int) -> None:
-        if isinstance(item, SpeechAudio):
-            self._speech_samples += sign * item.samples.size
+        if isinstance(item, SpeechAudio | SpeechCodes):
+            self._speech_samples += sign * item.size
         elif not isinstance(item, PartialMessage):
             self._firm += sign

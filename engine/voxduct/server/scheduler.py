@@ -21,6 +21,7 @@ from voxduct.server.job_queue import JobQueue, Ticket
 from voxduct.server.pace import Pace, UpdateGate
 
 LANE_WIDTH = 4  # jobs of one session in the shared queue or running
+PROMPT = (JobKind.DECODE, JobKind.VAD)
 SPARE_UPDATES = 1  # queued beyond those that run, so that no thread waits for the event loop
 OBSERVED_S = 1.0  # how often the pace is adjusted
 
@@ -71,7 +72,7 @@ class Lane:
         ticket = self._host.ticket(job, self)
         if job.kind is JobKind.REVISION:  # waits for all others anyway, and must not take a place in the lane
             self._host.enqueue(ticket)
-        elif job.kind is JobKind.VAD:  # short, and everything else depends on it: never behind the lane's own jobs
+        elif job.kind in PROMPT:  # short, and everything else depends on it: never behind the lane's own jobs
             self._out += 1
             self._host.enqueue(ticket)
         else:

@@ -100,7 +100,11 @@ class Hearing:
 
     def receive(self, data: bytes) -> None:
         """One binary message; raises AudioFormatError and drops the message when it cannot be audio."""
-        self._accept(self._resampler.feed(self._format.decode(data)))
+        self.feed(self._format.decode(data))
+
+    def feed(self, samples: Samples) -> None:
+        """Samples of shape [n] at the declared rate."""
+        self._accept(self._resampler.feed(samples))
 
     def mark(self, marker: str | None) -> None:
         """Asks for everything before now to become final; None ends the input."""

@@ -6,16 +6,21 @@ once, on any thread, and hand what it returned or raised to `receive_result`, wh
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from voxduct.asr.live.stream import Recogniser
 from voxduct.audio import AudioFormat
+from voxduct.codec.stretches import WireCodec
 from voxduct.errors import MessageError
 from voxduct.events import Event, InputEnded
 from voxduct.models import Job, VadModel
+from voxduct.session.coded_input import CodedInput, Mark
+from voxduct.session.coded_speech import coded_speech
 from voxduct.session.counts import EngineCounts
 from voxduct.session.hearing import Hearing
 from voxduct.session.speaking import Speaking
+from voxduct.tts.sentence import SpokenSentence
 from voxduct.tts.stream import TextToSpeech
 from voxduct.vad import VadOptions
 
@@ -30,6 +35,8 @@ class Engine:
     second_recogniser: Recogniser | None = None
     """Hears utterances again when there is time, for sessions that want revisions."""
     counts: EngineCounts = field(default_factory=EngineCounts)
+    codecs: Mapping[str, WireCodec] = field(default_factory=dict)
+    """By name: those that sessions may hear and speak in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,10 @@ class SessionOptions:
     revisions: bool = False
     """Hear utterances again with the engine's second recogniser; never in lockstep, where it would be simpler to use
     that one in the first place."""
+    audio_codec: str | None = None
+    """Of the engine's codecs the one whose packets `receive_audio` takes; None: it takes PCM."""
+    speech_codec: str | None = None
+    """Of the engine's codecs the one in whose codes speech is made; None: samples."""
     lockstep: bool = False
     """Hear no more audio until everything due is computed (files, tests)."""
 
@@ -52,6 +63,7 @@ class Session:
     """Joins hearing and speaking; they do not disturb each other."""
 
     def __init__(self, engine: Engine, options: SessionOptions, audio_format: AudioFormat) -> None:
+        """With an `audio_codec`, `audio_format` must be of the engine's own rate."""
         self._options = options
         recogniser = engine.recogniser.limited_to(options.languages)
         self._hearing = Hearing(
@@ -63,7 +75,8 @@ class Session:
             counts=engine.counts,
             second=_second_recogniser(engine, options, recogniser),
         )
-        self._speaking = Speaking(engine.synthesiser) if engine.synthesiser is not None else None
+        self._coded = CodedInput(engine.codecs[options.audio_codec]) if options.audio_codec is not None else None
+        self._speaking = _speaking(engine, options)
         self._events: list[Event] = []
         self._ending = False
         self._ended: InputEnded | None = None
@@ -76,12 +89,12 @@ class Session:
     @property
     def position(self) -> int:
         """Samples accepted so far, at 16 kHz."""
-        return self._hearing.received
+        return self._hearing.received if self._coded is None else self._coded.received
 
     @property
     def backlog(self) -> int:
         """Samples accepted but not yet judged by the VAD; stop reading the socket when this grows too large."""
-        return self._hearing.backlog
+        return self._hearing.backlog + (0 if self._coded is None else self._coded.backlog)
 
     @property
     def update_due(self) -> bool:
@@ -96,7 +109,10 @@ class Session:
     def receive_audio(self, data: bytes) -> None:
         """Raises AudioFormatError (the message is dropped, the session goes on) or MessageError after the end."""
         self._refuse_after_end()
-        self._hearing.receive(data)
+        if self._coded is None:
+            self._hearing.receive(data)
+        else:
+            self._coded.receive(data)
 
     def receive_text(self, id: str, text: str, voice: str | None, seed: int = 0, *, final: bool = True) -> None:
         """Text to speak; raises TextError, VoiceError, LimitError, or MessageError when there is no voice at all."""
@@ -108,7 +124,7 @@ class Session:
     def receive_marker(self, id: str) -> None:
         """Asks for `MarkerReached(id)` once all audio so far is final."""
         self._refuse_after_end()
-        self._hearing.mark(id)
+        self._mark(id)
 
     def cancel_output(self, id: str | None = None) -> None:
         """Stops the speech request `id`, or all of them; the shell must also drop what it has not sent yet."""
@@ -124,9 +140,15 @@ class Session:
         """No more audio or text; `InputEnded` follows once all of it is final and spoken."""
         if not self._ending:
             self._ending = True
-            self._hearing.mark(None)
+            self._mark(None)
             if self._speaking is not None:
                 self._speaking.end()
+
+    def _mark(self, marker: str | None) -> None:
+        if self._coded is None:
+            self._hearing.mark(marker)
+        else:
+            self._coded.mark(marker)
 
     def _refuse_after_end(self) -> None:
         if self._ending:
@@ -134,7 +156,9 @@ class Session:
 
     def jobs(self) -> list[Job]:
         """Jobs to run now; call after every `receive_*`."""
+        decoding = [] if self._coded is None else self._decode(self._coded)
         events, jobs = self._hearing.pump()
+        jobs = decoding + jobs
         for event in events:
             if isinstance(event, InputEnded):
                 self._ended = event  # said once speech has ended too
@@ -144,9 +168,21 @@ class Session:
             jobs += self._speaking.jobs()
         return jobs
 
+    def _decode(self, coded: CodedInput) -> list[Job]:
+        """Lets hearing have what was decoded; the next job of what was not."""
+        for heard in coded.take():
+            if isinstance(heard, Mark):
+                self._hearing.mark(heard.marker)
+            else:
+                self._hearing.feed(heard)
+        job = coded.next_job()
+        return [] if job is None else [job]
+
     def receive_result(self, job: Job, result: object) -> None:
         """What `job.run()` returned, or the exception it raised; jobs of cancelled requests are ignored."""
-        if self._hearing.owns(job):
+        if self._coded is not None and self._coded.owns(job):
+            self._events += self._coded.receive_result(result)
+        elif self._hearing.owns(job):
             self._events += self._hearing.receive_result(job, result)
         elif self._speaking is not None and self._speaking.owns(job):
             self._events += self._speaking.receive_result(job, result)
@@ -158,6 +194,14 @@ class Session:
             events.append(self._ended)
             self._ended = None
         return events
+
+
+def _speaking(engine: Engine, options: SessionOptions) -> Speaking | None:
+    if engine.synthesiser is None:
+        return None
+    if options.speech_codec is None:
+        return Speaking(engine.synthesiser, SpokenSentence)
+    return Speaking(engine.synthesiser, coded_speech(engine.codecs[options.speech_codec], engine.synthesiser.codec))
 
 
 def _second_recogniser(engine: Engine, options: SessionOptions, first: Recogniser) -> Recogniser | None:

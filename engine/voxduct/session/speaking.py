@@ -7,6 +7,7 @@ from collections import deque
 from voxduct.errors import LimitError, TextError
 from voxduct.events import Event
 from voxduct.models import Job
+from voxduct.tts.sentence import SentenceForm, SpokenSentence
 from voxduct.tts.stream import SpeechStream, TextToSpeech
 
 MAX_WAITING_REQUESTS = 32
@@ -18,8 +19,10 @@ class Speaking:
     The shell sets `paused` while too much speech waits to be sent or played; no job is offered meanwhile.
     """
 
-    def __init__(self, synthesiser: TextToSpeech) -> None:
+    def __init__(self, synthesiser: TextToSpeech, form: SentenceForm = SpokenSentence) -> None:
+        """`form` says whether samples are made, or codes."""
         self._synthesiser = synthesiser
+        self._form = form
         self._queue: deque[SpeechStream] = deque()
         self._filling: SpeechStream | None = None  # takes more pieces of its text
         self._out: dict[Job, SpeechStream] = {}
@@ -59,7 +62,7 @@ class Speaking:
         if self._filling is not None:  # its text ends where another request begins
             self._filling.end()
             self._filling = None
-        return SpeechStream(self._synthesiser, id, voice, seed)
+        return SpeechStream(self._synthesiser, id, voice, seed, self._form)
 
     def end(self) -> None:
         """No more text will come."""

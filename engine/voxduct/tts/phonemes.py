@@ -45,6 +45,21 @@ class PhonemeSequence:
     """With pauses; the first and the last are pauses."""
     words: tuple[SpokenWord, ...]
 
+    def between(self, start: int, end: int) -> tuple[SpokenWord, ...]:
+        """The words in `phones[start:end]`, with their places there."""
+        inside = (word for word in self.words if start <= word.start and word.end <= end)
+        return tuple(SpokenWord(word.text, word.start - start, word.end - start) for word in inside)
+
+
+@dataclass(frozen=True, slots=True)
+class PhonePart:
+    """What is spoken from one state: a sentence, or a part of a long one."""
+
+    ids: list[int]
+    """Phones."""
+    words: tuple[SpokenWord, ...]
+    """And which of them belong to which word."""
+
 
 class Phonemizer:
     """Looks words up, asks the model for unknown ones, joins them. Remembers the model's answers.

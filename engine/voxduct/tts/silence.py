@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from voxduct.audio import SAMPLE_RATE, Samples
+from voxduct.loudness import FADE, FadeIn
 
-BLOCK = SAMPLE_RATE // 200  # 5 ms: the unit of judgement, and the length of the fade
+BLOCK = FADE  # samples at the engine's rate: the unit of judgement, and the length of the fade
 QUIET = 0.004  # peak below which a block is silence (-48 dBFS)
 LONGEST_CUT = SAMPLE_RATE // 2  # samples; a voice that whispers is not cut for ever
 
@@ -23,23 +24,31 @@ class LeadingSilence:
         self._block = block
         self._longest_cut = longest_cut
         self._before: Samples = np.zeros(0, np.float32)
-        self._cut = 0
-        self._open = False
+        self.cut = 0
+        """Samples that were cut so far; final once `open`."""
+        self.open = False
+        """Sound has begun."""
+
+    @classmethod
+    def of(cls, frame_size: int, sample_rate: int) -> LeadingSilence:
+        """For frames of so many samples, which are cut into whole blocks as near to `BLOCK` as can be."""
+        longest = min(BLOCK * sample_rate // SAMPLE_RATE, frame_size)
+        block = next(size for size in range(longest, 0, -1) if frame_size % size == 0)
+        return cls(block, LONGEST_CUT * sample_rate // SAMPLE_RATE)
 
     def feed(self, samples: Samples) -> Samples:
         """Samples of shape [n], n a multiple of the block; returns those from the first sound on."""
-        if self._open:
+        if self.open:
             return samples
         blocks = samples.reshape(-1, self._block)
         for index, block in enumerate(blocks):
-            if np.abs(block).max() >= QUIET or self._cut >= self._longest_cut:
+            if np.abs(block).max() >= QUIET or self.cut >= self._longest_cut:
                 return self._begin(blocks[index:])
             self._before = block
-            self._cut += self._block
+            self.cut += self._block
         return np.zeros(0, np.float32)
 
     def _begin(self, blocks: Samples) -> Samples:
-        self._open = True
-        found = np.concatenate([self._before, blocks.reshape(-1)])
-        found[: self._block] *= np.arange(self._block, dtype=np.float32) / self._block
-        return found
+        self.open = True
+        self.cut -= len(self._before)
+        return FadeIn(self._block).feed(np.concatenate([self._before, blocks.reshape(-1)]))

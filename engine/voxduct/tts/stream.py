@@ -20,19 +20,29 @@ from typing import Protocol
 import numpy as np
 
 from voxduct.audio import SAMPLE_RATE
+from voxduct.coded import CodedSound
 from voxduct.errors import ModelError, TextError, VoiceError, VoxductError
-from voxduct.events import Event, Failed, SpeechAudio, SpeechAudioEnded, SpeechAudioStarted, SpeechEnd
+from voxduct.events import (
+    Event,
+    Failed,
+    SpeechAudio,
+    SpeechAudioEnded,
+    SpeechAudioStarted,
+    SpeechCodes,
+    SpeechEnd,
+    SpeechWords,
+)
 from voxduct.models import Codec, CodeLm, GraphemeToPhoneme, Job, JobKind
 from voxduct.tts.codes import CodeStream
 from voxduct.tts.config import VoiceConfig
 from voxduct.tts.lexicon import Lexicon
 from voxduct.tts.normalise import PAUSES, spoken_words
-from voxduct.tts.phonemes import Phonemizer
+from voxduct.tts.phonemes import Phonemizer, PhonePart
 from voxduct.tts.sampling import Rng, request_rng
-from voxduct.tts.sentence import LaggingSound, SpokenPiece, SpokenSentence
+from voxduct.tts.sentence import CodedPiece, LaggingSound, Sentence, SentenceForm, SpokenPiece, SpokenSentence
 from voxduct.tts.sentences import SentenceSplitter
-from voxduct.tts.silence import LeadingSilence
-from voxduct.tts.voices import PrimedVoice, Voice, prime
+from voxduct.tts.voices import NamedVoice, PrimedVoice, Voice, prime
+from voxduct.tts.word_times import shifted
 
 LONGEST_PIECE_PHONES = 400  # phones spoken from one state; a sentence of more is spoken in parts
 
@@ -44,7 +54,7 @@ class TtsOptions:
     max_characters: int = 5_000
     """Of one request, all its pieces together."""
     job_frames: tuple[int, ...] = (3, 4, 8, 12)
-    """Code frames of a request's first, second ... job; the last goes on. Small first: the listener waits for it."""
+    """Frames of a request's first, second ... job; the last goes on. Small first: the listener waits for it."""
     sentence_pause_ms: int = 120
     """Silence between two sentences, added to what the voice itself pauses."""
 
@@ -63,6 +73,10 @@ class TextToSpeech(Protocol):
         """The voice of requests that name none."""
 
     @property
+    def codec(self) -> Codec | None:
+        """Whose codes its frames are, if any."""
+
+    @property
     def sample_rate(self) -> int:
         """Hertz of the speech."""
 
@@ -70,20 +84,24 @@ class TextToSpeech(Protocol):
     def frame_size(self) -> int:
         """Samples of one frame."""
 
-    def voice_name(self, name: str | None) -> str:
-        """The voice that is meant; None is the default. Raises VoiceError."""
+    def voice(self, name: str | None) -> NamedVoice:
+        """The voice that is meant, to begin with as often as wanted; None is the default. Raises VoiceError."""
 
     def parts(self, text: str) -> list[object]:
         """A sentence as what is spoken from one state each; empty where nothing can be spoken. May run a model."""
 
-    def begin(self, part: object, voice: str, rng: Rng) -> SpokenSentence:
-        """Begins to speak a part of a sentence; runs no model yet."""
+    def begin(
+        self, part: object, voice: NamedVoice, rng: Rng, pause: int = 0, form: SentenceForm = SpokenSentence
+    ) -> Sentence:
+        """Begins to speak a part of a sentence after so many samples of silence; runs no model yet."""
 
 
 class Synthesiser:
     """Speaks phones with a codec language model (VALL-E family); implements `TextToSpeech`.
 
-    Models, lexicon and primed voices are shared by all requests; nothing in it changes after construction.
+    Models, lexicon and voices are shared by all requests. Only the voices change, and those it was made with never:
+    others come (`add`) and go (`remove`), on the thread that begins requests. A request goes on with the voice that it
+    began with.
     """
 
     def __init__(
@@ -113,7 +131,9 @@ class Synthesiser:
         self.config = config
         self.options = options or TtsOptions()
         self.phonemizer = Phonemizer(lexicon, g2p)
-        self._voices = {voice.name: prime(voice, lm, config) for voice in voices}
+        self._voices = {voice.name: self.prime(voice) for voice in voices}
+        self.shipped = frozenset(self._voices)
+        """Names of the voices it was made with."""
 
     @property
     def voices(self) -> tuple[str, ...]:
@@ -142,12 +162,27 @@ class Synthesiser:
             raise VoiceError(f"no voice {name!r}; this server has {', '.join(self.voices)}", param="voice")
         return found
 
-    def voice_name(self, name: str | None) -> str:
-        """The name of `voice`; raises VoiceError."""
-        return self.voice(name).voice.name
+    def prime(self, voice: Voice) -> PrimedVoice:
+        """The voice and the model's state after its prompt: one model call, so that requests need none."""
+        return prime(voice, self.lm, self.config)
+
+    def add(self, voice: PrimedVoice) -> None:
+        """From now on requests may name it. Raises VoiceError when there is one of that name."""
+        name = voice.voice.name
+        if name in self._voices:
+            raise VoiceError(f"there is a voice {name!r} already; delete it first", code="voice_exists", param="name")
+        self._voices[name] = voice
+
+    def remove(self, name: str) -> None:
+        """Forgets a voice that was added; requests that speak with it go on. Raises VoiceError."""
+        if name in self.shipped:
+            raise VoiceError(f"{name!r} belongs to the voice model and stays", code="shipped_voice", param="name")
+        if name not in self._voices:
+            raise VoiceError(f"no voice {name!r}; this server has {', '.join(self.voices)}", param="name")
+        del self._voices[name]
 
     def parts(self, text: str) -> list[object]:
-        """Phone ids of a sentence, cut between words where it is too long for one state."""
+        """A sentence's phones and words, cut between words where it is too long for one state."""
         words = spoken_words(text, self.phonemizer.knows)
         if all(word in PAUSES for word in words):
             return []
@@ -157,33 +192,43 @@ class Synthesiser:
         start = 0
         for word in sequence.words:
             if word.end - start > LONGEST_PIECE_PHONES and word.start > start:
-                parts.append([*ids[start : word.start], ids[-1]])
+                parts.append(PhonePart([*ids[start : word.start], ids[-1]], sequence.between(start, word.start)))
                 start = word.start
-        return [*parts, ids[start:]]
+        return [*parts, PhonePart(ids[start:], sequence.between(start, len(ids)))]
 
-    def begin(self, part: object, voice: str, rng: Rng) -> SpokenSentence:
+    def begin(
+        self, part: object, voice: NamedVoice, rng: Rng, pause: int = 0, form: SentenceForm = SpokenSentence
+    ) -> Sentence:
         """Begins with the voice's cached state."""
-        assert isinstance(part, list)
-        codes = CodeStream(self.lm, self.config, self.voice(voice), part, rng)
-        return SpokenSentence(codes, LaggingSound(self.codec), LeadingSilence())
+        assert isinstance(part, PhonePart) and isinstance(voice, PrimedVoice)
+        codes = CodeStream(self.lm, self.config, voice, part.ids, rng)
+        return form(codes, LaggingSound(self.codec), pause, part.words)
 
 
 class SpeechStream:
     """One request to speak. At most one job is out at a time; every request ends with one SpeechAudioEnded."""
 
-    def __init__(self, synthesiser: TextToSpeech, id: str, voice: str | None = None, seed: int = 0) -> None:
-        """Raises VoiceError when there is no such voice."""
+    def __init__(
+        self,
+        synthesiser: TextToSpeech,
+        id: str,
+        voice: str | None = None,
+        seed: int = 0,
+        form: SentenceForm = SpokenSentence,
+    ) -> None:
+        """Raises VoiceError when there is no such voice. `form` says whether samples are made, or codes."""
         self.id = id
         self._synthesiser = synthesiser
-        self._voice = synthesiser.voice_name(voice)
+        self._voice = synthesiser.voice(voice)
         self._seed = seed
+        self._form = form
         self._splitter = SentenceSplitter()
         self._sentences: deque[str] = deque()
         self._characters = 0
         self._begun = 0
         self._jobs = 0
         self._parts: deque[object] = deque()
-        self._speaking: SpokenSentence | None = None
+        self._speaking: Sentence | None = None
         self._job_out = self._ended = self._started = self._done = False
         self._samples = 0
 
@@ -231,13 +276,11 @@ class SpeechStream:
         self._job_out = False
         if self._done:
             return []
-        if not isinstance(result, SpokenPiece):
+        if not isinstance(result, SpokenPiece | CodedPiece):
             raise TypeError(f"not a result of this stage: {type(result).__name__}")
         if result.last:
             self._speaking = None
-        events: list[Event] = []
-        if len(result.samples):
-            events += self._say(result)
+        events = self._say(result)
         if self._ended and self._speaking is None and not self._sentences and not self._parts:
             if not self._begun:
                 return self._fail_empty()
@@ -257,13 +300,21 @@ class SpeechStream:
         """Stops at once; a job that is out may be dropped, or its result handed in and ignored."""
         return [] if self._done else [self._end_with(SpeechEnd.CANCELLED)]
 
-    def _say(self, piece: SpokenPiece) -> list[Event]:
+    def _say(self, piece: SpokenPiece | CodedPiece) -> list[Event]:
+        sounds = piece.sounds if isinstance(piece, CodedPiece) else (piece.samples,) if piece.samples.size else ()
         events: list[Event] = []
-        if not self._started:
+        if sounds and not self._started:
             self._started = True
-            events.append(SpeechAudioStarted(self.id, self._voice, self._synthesiser.sample_rate))
-        events.append(SpeechAudio(self.id, self._samples, piece.samples))
-        self._samples += len(piece.samples)
+            rate = SAMPLE_RATE if isinstance(piece, CodedPiece) else self._synthesiser.sample_rate
+            events.append(SpeechAudioStarted(self.id, self._voice.name, rate))
+        if piece.words and self._started:
+            events.append(SpeechWords(self.id, shifted(piece.words, self._samples)))
+        for sound in sounds:
+            if isinstance(sound, CodedSound):
+                events.append(SpeechCodes(self.id, self._samples, sound))
+            else:
+                events.append(SpeechAudio(self.id, self._samples, sound))
+            self._samples += sound.size
         return events
 
     def _fail_empty(self) -> list[Event]:
@@ -276,26 +327,21 @@ class SpeechStream:
         self._parts.clear()
         return SpeechAudioEnded(self.id, reason, self._samples)
 
-    def _run(self, frames: int) -> SpokenPiece:
+    def _run(self, frames: int) -> SpokenPiece | CodedPiece:
         """A job's work, on any thread: the only code here that calls models."""
-        pause = np.zeros(0, np.float32)
         if self._speaking is None:
-            sentence = self._begin_sentence()
-            if sentence is None:
-                return SpokenPiece(pause, last=True)
-            if self._begun > 1:
-                milliseconds = self._synthesiser.options.sentence_pause_ms
-                pause = np.zeros(milliseconds * self._synthesiser.sample_rate // 1000, np.float32)
-            self._speaking = sentence
-        piece = self._speaking.speak(frames)
-        return SpokenPiece(np.concatenate([pause, piece.samples]), piece.last)
+            self._speaking = self._begin_sentence()
+        if self._speaking is None:
+            return SpokenPiece(np.zeros(0, np.float32), last=True)
+        return self._speaking.speak(frames)
 
-    def _begin_sentence(self) -> SpokenSentence | None:
+    def _begin_sentence(self) -> Sentence | None:
         """The next sentence that has something to say; None when there is none."""
         while not self._parts and self._sentences:
             self._parts += self._synthesiser.parts(self._sentences.popleft())
         if not self._parts:
             return None
-        rng = request_rng(self._seed, self._begun)
+        made, rng = self._synthesiser, request_rng(self._seed, self._begun)
+        pause = made.options.sentence_pause_ms * made.sample_rate // 1000 if self._begun else 0
         self._begun += 1
-        return self._synthesiser.begin(self._parts.popleft(), self._voice, rng)
+        return made.begin(self._parts.popleft(), self._voice, rng, pause, self._form)

@@ -1,8 +1,8 @@
 """The native protocol's messages, and their bytes. Normative text and vectors: docs/protocol.md.
 
-One WebSocket carries JSON text messages both ways and binary messages of bare PCM: the microphone's from the client,
-speech from the server. Each JSON message is an object whose `type` names it. Server messages carry `seq`, counting
-from 0 without gaps. Times are seconds since the session's start.
+One WebSocket carries JSON text messages both ways and binary messages of bare PCM, or packets of codes
+(`voxduct.coded`): the microphone's from the client, speech from the server. Each JSON message is an object whose `type`
+names it. Server messages carry `seq`, counting from 0 without gaps. Times are seconds since the session's start.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ PROTOCOL_VERSION = 1
 SUBPROTOCOL = "voxduct.v1"
 """The WebSocket subprotocol a client may offer; a server that is offered it selects it."""
 MAX_ID_CHARS = 128
+SPEECH_PCM = "s16le"  # speech without a codec
 MAX_SEED = 2**53 - 1  # the largest integer that JSON in a browser keeps exactly
 
 Id: TypeAlias = Annotated[str, msgspec.Meta(max_length=MAX_ID_CHARS)]
@@ -37,7 +38,7 @@ class Start(Message, frozen=True, kw_only=True, tag="start"):
     sample_rate: int = SAMPLE_RATE
     """Hertz, 8,000 to 48,000."""
     encoding: str = "s16le"
-    """`s16le` or `f32le`, mono."""
+    """`s16le` or `f32le`, mono, or the name of a codec: then binary messages are packets of its codes."""
     version: int = PROTOCOL_VERSION
     partials: bool = True
     """False: no `partial` messages."""
@@ -47,6 +48,10 @@ class Start(Message, frozen=True, kw_only=True, tag="start"):
     """Languages that may be spoken, ISO 639-1; one is taken as given, none: all that the server knows."""
     revisions: bool = False
     """True: `revised` messages are wanted too, if the server has a second recogniser."""
+    speech_encoding: str = SPEECH_PCM
+    """`s16le`, or the name of a codec: then the server's binary messages are packets of its codes."""
+    speech_words: bool = False
+    """True: `speech_words` messages are wanted, which say when each word is spoken."""
 
 
 class Marker(Message, frozen=True, kw_only=True, tag="marker"):
@@ -95,6 +100,20 @@ class WireWord(msgspec.Struct, frozen=True, kw_only=True):
     probability: float
 
 
+class WireCodecOffer(msgspec.Struct, frozen=True, kw_only=True):
+    """A codec that `start.encoding` and `start.speech_encoding` may name."""
+
+    name: str
+    version: str
+    """Codes of another version mean another sound."""
+    books: int
+    cardinality: int
+    frame_samples: int
+    """Samples of one code frame, at 16 kHz."""
+    delay_samples: int
+    """By how much decoded samples lag behind those that were encoded."""
+
+
 class Ready(ServerMessage, frozen=True, kw_only=True, tag="ready"):
     """The session is open."""
 
@@ -102,7 +121,7 @@ class Ready(ServerMessage, frozen=True, kw_only=True, tag="ready"):
     version: int = PROTOCOL_VERSION
     voices: list[str]
     voice_sample_rate: int
-    """Hertz of the server's binary messages (s16le, mono)."""
+    """Hertz of the server's speech."""
     max_message_bytes: int
     max_session_s: float
     idle_timeout_s: float
@@ -110,6 +129,8 @@ class Ready(ServerMessage, frozen=True, kw_only=True, tag="ready"):
     """What `start.languages` may name."""
     revisions: bool = False
     """Whether `revised` may come: it was asked for, and there is a second recogniser."""
+    codecs: list[WireCodecOffer] = []
+    """What may be used on the wire instead of PCM."""
 
 
 class SpeechStartedMessage(ServerMessage, frozen=True, kw_only=True, tag="speech_started"):
@@ -191,6 +212,21 @@ class SpeechAudioStartMessage(ServerMessage, frozen=True, kw_only=True, tag="spe
     sample_rate: int
 
 
+class SpokenWireWord(msgspec.Struct, frozen=True, kw_only=True):
+    """A word that is spoken; positions in samples since `speech_audio_start`."""
+
+    word: str
+    start: int
+    end: int
+
+
+class SpeechWordsMessage(ServerMessage, frozen=True, kw_only=True, tag="speech_words"):
+    """Words that end in the binary message that follows; only where `start.speech_words` is true."""
+
+    id: str
+    words: list[SpokenWireWord]
+
+
 class SpeechAudioEndMessage(ServerMessage, frozen=True, kw_only=True, tag="speech_audio_end"):
     """No more speech of the request `id`."""
 
@@ -234,6 +270,7 @@ AnyServerMessage: TypeAlias = (
     | RevisedMessage
     | MarkerEcho
     | SpeechAudioStartMessage
+    | SpeechWordsMessage
     | SpeechAudioEndMessage
     | ErrorMessage
     | Draining

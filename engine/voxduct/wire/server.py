@@ -7,13 +7,15 @@ may go on. What the server says goes through `encode`, which numbers it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum, StrEnum
 from typing import TypeAlias
 
 import msgspec
 
-from voxduct.audio import AudioFormat, Encoding, float_to_pcm16
+from voxduct.audio import SAMPLE_RATE, AudioFormat, Encoding, float_to_pcm16
+from voxduct.coded import CodecFormat
 from voxduct.errors import (
     AudioFormatError,
     ClientError,
@@ -22,9 +24,10 @@ from voxduct.errors import (
     TextError,
     VoiceError,
 )
-from voxduct.events import SpeechAudio
+from voxduct.events import Speech, SpeechAudio, SpeechCodes
 from voxduct.wire.messages import (
     PROTOCOL_VERSION,
+    SPEECH_PCM,
     Cancel,
     ClientMessage,
     ErrorMessage,
@@ -34,6 +37,7 @@ from voxduct.wire.messages import (
     Say,
     SpeechAudioEndMessage,
     SpeechAudioStartMessage,
+    SpeechWordsMessage,
     Start,
     Stop,
     Stopped,
@@ -83,11 +87,17 @@ class OpenSession:
     """A `start` that the server can serve; answer it with `ready`."""
 
     audio_format: AudioFormat
+    """Of the binary messages, or of what a codec makes of them."""
     voice: str | None
     partials: bool
     languages: tuple[str, ...] = ()
     """Those that may be spoken; empty is all."""
     revisions: bool = False
+    audio_codec: str | None = None
+    """Binary messages are this codec's packets; None: PCM."""
+    speech_codec: str | None = None
+    """Speech is wanted as this codec's packets; None: PCM."""
+    speech_words: bool = False
 
 
 Command: TypeAlias = OpenSession | Audio | Marker | Say | Cancel | Stop
@@ -145,17 +155,21 @@ class ServerWire:
     def __init__(
         self,
         *,
-        voices: tuple[str, ...],
+        voices: Callable[[], tuple[str, ...]],
         max_message_bytes: int,
         max_text_chars: int,
         languages: tuple[str, ...] = (),
+        codecs: Sequence[CodecFormat] = (),
     ) -> None:
+        """`voices` is asked for every voice that is named: some may come and go while the conversation lasts."""
         self.state = WireState.WAITING_START
         self._voices = voices
         self._languages = languages
+        self._codecs = {codec.name: codec for codec in codecs}
+        self._speech_codec: CodecFormat | None = None
         self._max_message_bytes = max_message_bytes
         self._max_text_chars = max_text_chars
-        self._partials = True
+        self._unwanted: tuple[type, ...] = (SpeechWordsMessage,)  # messages that the client did not ask for
         self._seq = 0
         self._sent_samples: dict[str, int] = {}  # of speech requests that were begun on the wire
 
@@ -172,7 +186,9 @@ class ServerWire:
         if not self._enter(type(message)):
             return None
         if isinstance(command, OpenSession):
-            self._partials = command.partials
+            self._speech_codec = self._codecs[command.speech_codec] if command.speech_codec is not None else None
+            wanted = {PartialMessage: command.partials, SpeechWordsMessage: command.speech_words}
+            self._unwanted = tuple(kind for kind, asked in wanted.items() if not asked)
         return command
 
     def receive_audio(self, data: bytes) -> Command | None:
@@ -196,9 +212,11 @@ class ServerWire:
         Send what is returned in the order of the calls: messages are numbered here. After a fatal `error` or
         `stopped` the conversation is closed and nothing more is encoded.
         """
-        if self.state is WireState.CLOSED or (isinstance(item, PartialMessage) and not self._partials):
+        if self.state is WireState.CLOSED or isinstance(item, self._unwanted):
             return None
-        if isinstance(item, SpeechAudio):
+        if isinstance(item, SpeechWordsMessage) and item.id not in self._sent_samples:  # its speech was cancelled
+            return None
+        if isinstance(item, SpeechAudio | SpeechCodes):
             return self._encode_speech(item)
         changes: dict[str, object] = {"seq": self._seq}
         match item:
@@ -215,10 +233,13 @@ class ServerWire:
         self._seq += 1
         return encode(msgspec.structs.replace(item, **changes))
 
-    def _encode_speech(self, item: SpeechAudio) -> bytes | None:
+    def _encode_speech(self, item: Speech) -> bytes | None:
         if item.id not in self._sent_samples:  # its start was never sent, or its end was
             return None
-        self._sent_samples[item.id] += item.samples.size
+        self._sent_samples[item.id] += item.size
+        if isinstance(item, SpeechCodes):
+            assert self._speech_codec is not None  # codes are made only where they were asked for
+            return self._speech_codec.encode(item.sound)
         return float_to_pcm16(item.samples).astype("<i2", copy=False).tobytes()
 
     def _check_size(self, size: int) -> None:
@@ -266,16 +287,30 @@ class ServerWire:
                 code="unsupported_version",
                 param="version",
             )
-        try:
-            encoding = Encoding(start.encoding)
-        except ValueError:
-            known = ", ".join(encoding.value for encoding in Encoding)
-            raise AudioFormatError(f"encoding {start.encoding!r:.40} is not one of {known}", param="encoding") from None
+        audio_codec = self._codec(start.encoding, "encoding", [encoding.value for encoding in Encoding])
+        speech_codec = self._codec(start.speech_encoding, "speech_encoding", [SPEECH_PCM])
         self._check_voice(start.voice)
         languages = tuple(dict.fromkeys(start.languages))
         self._check_languages(languages)
-        audio_format = AudioFormat(start.sample_rate, encoding)
-        return OpenSession(audio_format, start.voice, start.partials, languages, start.revisions)
+        return OpenSession(
+            _audio_format(start, audio_codec),
+            start.voice,
+            start.partials,
+            languages,
+            start.revisions,
+            audio_codec,
+            speech_codec,
+            start.speech_words,
+        )
+
+    def _codec(self, wanted: str, param: str, plain: Sequence[str]) -> str | None:
+        """The codec that a field of `start` names, or None for one of the plain encodings; raises otherwise."""
+        if wanted in plain:
+            return None
+        if wanted not in self._codecs:
+            known = ", ".join([*plain, *self._codecs])
+            raise AudioFormatError(f"{param} {wanted!r:.40} is not one of {known}", param=param)
+        return wanted
 
     def _check_languages(self, languages: tuple[str, ...]) -> None:
         for language in languages:
@@ -288,9 +323,20 @@ class ServerWire:
                 )
 
     def _check_voice(self, voice: str | None) -> None:
-        if voice is not None and voice not in self._voices:
-            known = ", ".join(self._voices) or "none: it was started without speech"
+        if voice is not None and voice not in (voices := self._voices()):
+            known = ", ".join(voices) or "none: it was started without speech"
             raise VoiceError(f"no voice {voice!r:.60}; this server has {known}", param="voice")
+
+
+def _audio_format(start: Start, codec: str | None) -> AudioFormat:
+    if codec is None:
+        return AudioFormat(start.sample_rate, Encoding(start.encoding))
+    if start.sample_rate != SAMPLE_RATE:
+        raise AudioFormatError(
+            f"{codec} codes {SAMPLE_RATE} Hz; declare that as sample_rate and resample before encoding",
+            param="sample_rate",
+        )
+    return AudioFormat(SAMPLE_RATE, Encoding.F32LE)
 
 
 __all__ = ["Audio", "ClientError", "CloseCode", "Command", "OpenSession", "ServerWire", "WireState"]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TypeAlias, assert_never
 
 from voxduct.audio import to_seconds
+from voxduct.coded import CodecFormat
 from voxduct.errors import VoxductError
 from voxduct.events import (
     CommittedText,
@@ -16,11 +17,14 @@ from voxduct.events import (
     MarkerReached,
     PartialText,
     RevisedText,
+    Speech,
     SpeechAudio,
     SpeechAudioEnded,
     SpeechAudioStarted,
+    SpeechCodes,
     SpeechStarted,
     SpeechStopped,
+    SpeechWords,
     Word,
 )
 from voxduct.wire.messages import (
@@ -35,13 +39,16 @@ from voxduct.wire.messages import (
     SpeechAudioStartMessage,
     SpeechStartedMessage,
     SpeechStoppedMessage,
+    SpeechWordsMessage,
+    SpokenWireWord,
     Stopped,
+    WireCodecOffer,
     WireWord,
 )
 
 TIME_DECIMALS = 4  # 0.1 ms; one sample at 16 kHz is 0.0625 ms
 
-Outgoing: TypeAlias = ServerMessage | SpeechAudio
+Outgoing: TypeAlias = ServerMessage | Speech
 """What waits to be sent: a JSON message that has no `seq` yet, or speech that becomes one binary message."""
 
 
@@ -63,6 +70,18 @@ def wire_words(words: Sequence[Word]) -> list[WireWord]:
     ]
 
 
+def codec_offer(codec: CodecFormat) -> WireCodecOffer:
+    """A codec as `ready` offers it."""
+    return WireCodecOffer(
+        name=codec.name,
+        version=codec.version,
+        books=codec.books,
+        cardinality=codec.cardinality,
+        frame_samples=codec.frame_size,
+        delay_samples=codec.delay_samples,
+    )
+
+
 def error_message(error: VoxductError, *, id: str | None = None, fatal: bool | None = None) -> ErrorMessage:
     """The `error` message of an error; `fatal` overrides the error's own."""
     return ErrorMessage(
@@ -77,7 +96,7 @@ def error_message(error: VoxductError, *, id: str | None = None, fatal: bool | N
 def outgoing(event: Event) -> Outgoing:
     """What the client is told of an event."""
     match event:
-        case SpeechAudio():
+        case SpeechAudio() | SpeechCodes():
             return event
         case SpeechStarted(utterance, start):
             return SpeechStartedMessage(utterance=utterance, time=seconds(start))
@@ -95,6 +114,9 @@ def outgoing(event: Event) -> Outgoing:
             return MarkerEcho(id=id, time=seconds(position))
         case SpeechAudioStarted(id, voice, sample_rate):
             return SpeechAudioStartMessage(id=id, voice=voice, sample_rate=sample_rate)
+        case SpeechWords(id, words):
+            spoken = [SpokenWireWord(word=word.text, start=word.start, end=word.end) for word in words]
+            return SpeechWordsMessage(id=id, words=spoken)
         case SpeechAudioEnded(id, reason, samples):
             return SpeechAudioEndMessage(id=id, reason=reason.value, samples=samples)
         case Failed(code, message, utterance, id):

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from tests.fakes_coded import PlainCodec
 from tests.fakes_hearing import FakeVad, FakeWhisper, fake_tokenizer
 from tests.prompted_tokens import ORPHEUS_SPECIALS, make_tokenizer
 from voxduct.asr.live.stream import AsrOptions, Recogniser
-from voxduct.audio import AudioFormat, Samples
+from voxduct.audio import SAMPLE_RATE, AudioFormat, Samples
+from voxduct.codec.stretches import StretchDecoder, WireCodec
+from voxduct.dsp import Resampler
 from voxduct.errors import InferenceError
-from voxduct.events import Event, Failed, InputEnded, SpeechAudio, SpeechAudioEnded, SpeechAudioStarted, SpeechEnd
+from voxduct.events import (
+    Event,
+    Failed,
+    InputEnded,
+    SpeechAudio,
+    SpeechAudioEnded,
+    SpeechAudioStarted,
+    SpeechCodes,
+    SpeechEnd,
+)
 from voxduct.models import Floats, Ints
 from voxduct.server.engine_backend import EngineBackend
 from voxduct.session import Engine, Session, run_to_rest
@@ -82,10 +95,10 @@ def synthesiser(lm: CountingLm | None = None, windows: Windows | None = None) ->
     return PromptedSynthesiser(lm or CountingLm(), family, ToneCodec(), TokenSampling(1.0), windows)
 
 
-def backend(voice: PromptedSynthesiser) -> EngineBackend:
+def backend(voice: PromptedSynthesiser, codecs: Mapping[str, WireCodec] | None = None) -> EngineBackend:
     tokenizer = fake_tokenizer()
     recogniser = Recogniser(FakeWhisper(tokenizer), tokenizer, AsrOptions())
-    return EngineBackend(Engine(FakeVad(), recogniser, voice))
+    return EngineBackend(Engine(FakeVad(), recogniser, voice, codecs=codecs or {}))
 
 
 def converse(session: Session, *requests: tuple[str, str, str | None]) -> list[Event]:
@@ -147,3 +160,28 @@ def test_speech_of_a_model_that_never_ends_is_bounded() -> None:
     made = [event for event in converse(session, ("a", "Oh.", None)) if isinstance(event, SpeechAudio)]
     seconds = sum(len(event.samples) for event in made) / RATE
     assert 2.5 < seconds <= 3.0 + 0.25 * 3
+
+
+def test_session_that_wants_codes_gets_the_resampled_speech_encoded() -> None:
+    wire = WireCodec.of(PlainCodec(100), "plain", "1", 100)
+    served = backend(synthesiser(), {"plain": wire})
+    request = ("a", "Hello there. And you?", "leo")
+    coded = converse(served.open_session(AudioFormat(), None, speech_codec="plain"), request)
+    pcm = converse(served.open_session(AudioFormat(), None), request)
+    assert coded[0] == SpeechAudioStarted("a", "leo", SAMPLE_RATE)
+    sounds = [event.sound for event in coded if isinstance(event, SpeechCodes)]
+    decoder = StretchDecoder(wire)
+    decoded = np.concatenate([decoder.decode(sound) for sound in sounds])
+    first, second = (number for number, sound in enumerate(sounds) if sound.begins)
+    cut = sum(sound.size for sound in sounds[first:second])
+    samples = np.concatenate([event.samples for event in pcm if isinstance(event, SpeechAudio)])
+    pause = sounds[second].pause
+    assert pause == SAMPLE_RATE * 120 // 1000
+    at = round(cut * RATE / SAMPLE_RATE)
+    parts = [samples[:at], samples[at + RATE * 120 // 1000 :]]
+    one, other = (np.concatenate([up.feed(part), up.flush()]) for part in parts for up in [Resampler(RATE)])
+    expected = np.concatenate([one, np.zeros(pause, np.float32), other])
+    assert decoded.shape == expected.shape and np.abs(expected).max() > 0.05
+    assert np.abs(decoded - expected).max() < 6e-4, "a step of that codec is 1e-3"
+    ended = [event.samples for event in coded if isinstance(event, SpeechAudioEnded)]
+    assert ended == [len(decoded)]

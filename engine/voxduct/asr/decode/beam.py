@@ -2,19 +2,23 @@
 
 The bookkeeping is that of transformers' beam search (version 4.57, `early_stopping=False`), so that the tokens are
 the same: of twice as many continuations as beams the best that go on are followed, an end counts only among the best,
-and the search is over when no hypothesis that goes on can beat the worst that has ended.
+and the search is over when no hypothesis that goes on can beat the worst that has ended. Where letters and words have a
+say besides (`joint`), hypotheses are compared by the sum of all scores, whatever their length.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from voxduct.asr.decode.greedy import Decoded, Hypothesis, Request, StopReason
+from voxduct.asr.decode.joint import Joint, Note, Said
 from voxduct.asr.decode.rules import apply_rules
 from voxduct.models import BatchStep, Floats, WhisperModel
+
+ASKED = 2  # times as many continuations are put to the letters as are followed or end
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,12 +31,12 @@ class _Path:
     """Attention after each token was fed, shape [heads, frames] each."""
     score: float = 0.0
     """Sum of `logprobs`, rounded to single precision after each."""
+    note: Note | None = None
+    """What letters and words think of it."""
 
     def attended(self, attention: Floats | None, row: int) -> _Path:
         """After its last token was fed as `row` of a batch; attention of shape [rows, heads, 1, frames]."""
-        if attention is None:
-            return self
-        return _Path(self.tokens, self.logprobs, (*self.rows, attention[row, :, -1]), self.score)
+        return self if attention is None else replace(self, rows=(*self.rows, attention[row, :, -1]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,54 +48,49 @@ class _Step:
     token: int
     logprob: float
     score: float
+    """Of the path, then: the sum of its tokens' log-probabilities."""
+    total: float
+    """The same, unless letters and words have a say."""
+    note: Note | None = None
 
     def taken(self) -> _Path:
         """The path with the token."""
-        return _Path((*self.path.tokens, self.token), (*self.path.logprobs, self.logprob), self.path.rows, self.score)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Judged:
-    """Who else has a say in which hypothesis wins."""
-
-    by: Callable[[Sequence[Sequence[int]]], Floats | None]
-    """Log-probabilities of the tokens after the forced ones of each hypothesis, shape [hypotheses]; None abstains."""
-    share: float
-    """What part of the score that is, 0 to 1."""
+        path = self.path
+        return _Path((*path.tokens, self.token), (*path.logprobs, self.logprob), path.rows, self.score, self.note)
 
 
 class _Finished:
     """The best hypotheses that have ended, best first; at most `beams`."""
 
-    def __init__(self, beams: int, length_penalty: float) -> None:
+    def __init__(self, beams: int, length_penalty: float | None) -> None:
+        """Scores are divided by length to the power of `length_penalty`; None: they are not."""
         self._beams = beams
         self._penalty = length_penalty
         self._kept: list[tuple[float, _Step]] = []
 
     def add(self, step: _Step) -> None:
         """Takes one that ends with this step, the end token counted in its length."""
-        self._kept.append((self._normalised(step.score, len(step.path.tokens) + 1), step))
+        self._kept.append((self._normalised(step.total, len(step.path.tokens) + 1), step))
         self._kept.sort(key=lambda one: one[0], reverse=True)
         del self._kept[self._beams :]
 
-    def beats(self, best: _Path) -> bool:
-        """Whether there are enough of them, and the best path that goes on is no better than the worst of them."""
+    def beats(self, best: _Step) -> bool:
+        """Whether the best step that goes on is no better than the worst of them, of which there are enough.
+
+        Sums only fall: where they are compared as they are, the best that has ended need not wait for others.
+        """
+        if self._penalty is None:
+            return bool(self._kept) and best.total <= self._kept[0][0]
         if len(self._kept) < self._beams:
             return False
-        return self._normalised(best.score, len(best.tokens)) <= self._kept[-1][0]
+        return self._normalised(best.total, len(best.path.tokens) + 1) <= self._kept[-1][0]
 
-    def best(self, end: int, judged: Judged | None = None) -> _Step:
-        """The winner: by log-probability over length, or by its sum and a second opinion where there is one."""
-        steps = [step for _, step in self._kept]
-        opinions = None if judged is None or len(steps) < 2 else judged.by([_said(step, end) for step in steps])
-        if judged is None or opinions is None:
-            return steps[0]
-        share = judged.share
-        scores = [(1 - share) * step.score + share * float(said) for step, said in zip(steps, opinions, strict=True)]
-        return steps[int(np.argmax(scores))]
+    def best(self) -> _Step:
+        """The winner."""
+        return self._kept[0][1]
 
-    def _normalised(self, score: float, length: int) -> float:
-        return float(np.float32(score) / np.float32(length**self._penalty))
+    def _normalised(self, total: float, length: int) -> float:
+        return total if self._penalty is None else float(np.float32(total) / np.float32(length**self._penalty))
 
 
 def beam_search(
@@ -100,31 +99,37 @@ def beam_search(
     request: Request,
     beams: int,
     length_penalty: float = 1.0,
-    judged: Judged | None = None,
+    joint: Joint | None = None,
 ) -> Decoded:
-    """Decodes one window with `beams` hypotheses, at least two; of those that end, `judged` helps to choose.
+    """Decodes one window with `beams` hypotheses, at least two; letters and words have a say through `joint`.
 
-    What tells how sure a token is are log-probabilities among all tokens, forbidden ones included.
+    What tells how sure a token is are log-probabilities among all tokens, forbidden ones included; `joint` chooses
+    among tokens, but does not change these.
     """
     state = model.new_state(encoding)
     first = model.decode([*request.prompt, *request.forced], state)
     told = Hypothesis(request, first)
     limit = max(request.limit - len(request.forced), 1)
-    paths, logits = [_Path()], first.logits[-1:]
-    finished = _Finished(beams, length_penalty)
+    paths, logits = [_Path(note=joint.begin(request.forced) if joint else None)], first.logits[-1:]
+    finished = _Finished(beams, None if joint else length_penalty)
     while True:
-        going_on = _sort_out(_best_steps(paths, logits, request, 2 * beams), request.end, limit, finished, beams)
-        if not going_on or finished.beats(going_on[0].taken()):
-            return _told(told, finished.best(request.end, judged), request.end)
+        steps = _best_steps(paths, logits, request, 2 * beams, joint)
+        going_on = _sort_out(steps, request.end, limit, finished, beams)
+        if not going_on or finished.beats(going_on[0]):
+            return _told(told, finished.best(), request.end)
         model.select([step.row for step in going_on], state)
         step = model.decode_batch(np.array([[one.token] for one in going_on], np.int64), state)
         paths, logits = _advanced(going_on, step), step.logits[:, -1]
 
 
-def _best_steps(paths: Sequence[_Path], logits: Floats, request: Request, count: int) -> list[_Step]:
+def _best_steps(
+    paths: Sequence[_Path], logits: Floats, request: Request, count: int, joint: Joint | None
+) -> list[_Step]:
     """The `count` best continuations, best first; logits of shape [paths, vocabulary]."""
     steps = [step for row, path in enumerate(paths) for step in _steps(row, path, logits[row], request, count)]
-    return sorted(steps, key=lambda step: step.score, reverse=True)[:count]
+    if joint is not None:
+        steps = _asked(joint, steps, request.end, ASKED * count)
+    return sorted(steps, key=lambda step: step.total, reverse=True)[:count]
 
 
 def _steps(row: int, path: _Path, logits: Floats, request: Request, count: int) -> Iterator[_Step]:
@@ -133,7 +138,33 @@ def _steps(row: int, path: _Path, logits: Floats, request: Request, count: int) 
     for token in np.argpartition(scores, -count)[-count:].tolist():
         logprob = scores[token]
         if logprob > -np.inf:
-            yield _Step(row, path, token, float(logprob), float(np.float32(path.score) + logprob))
+            score = float(np.float32(path.score) + logprob)
+            yield _Step(row, path, token, float(logprob), score, score)
+
+
+def _asked(joint: Joint, steps: Sequence[_Step], end: int, count: int) -> list[_Step]:
+    """The likelier steps, scored by all who have a say; letters, which cost most, are asked about `count` of them.
+
+    Of those that say the same, with other capitals, marks or tokens, the best one goes on.
+    """
+    longer = [(step, joint.said(_note(step), step.token)) for step in steps if step.token != end]
+    longer.sort(key=lambda one: one[0].score + joint.guess(_note(one[0]), one[1]), reverse=True)
+    best: dict[str, tuple[_Step, Said]] = {}
+    for step, said in longer:
+        best.setdefault(said.text, (step, said))
+    going = list(best.values())[:count]
+    notes = joint.follow([(_note(step), step.token, said) for step, said in going])
+    found = [
+        replace(step, note=note, total=step.score + note.score) for (step, _), note in zip(going, notes, strict=True)
+    ]
+    ending = [step for step in steps if step.token == end]
+    return found + [replace(step, note=_note(step), total=step.score + joint.end(_note(step))) for step in ending]
+
+
+def _note(step: _Step) -> Note:
+    if step.path.note is None:
+        raise ValueError("a path that letters and words were never told of")
+    return step.path.note
 
 
 def _sort_out(steps: Sequence[_Step], end: int, limit: int, finished: _Finished, beams: int) -> list[_Step]:
@@ -145,10 +176,6 @@ def _sort_out(steps: Sequence[_Step], end: int, limit: int, finished: _Finished,
         elif rank < beams:
             finished.add(step)
     return going_on[:beams]
-
-
-def _said(step: _Step, end: int) -> tuple[int, ...]:
-    return step.path.tokens if step.token == end else (*step.path.tokens, step.token)
 
 
 def _advanced(steps: Sequence[_Step], fed: BatchStep) -> list[_Path]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from voxduct.asr.decode.beam import Judged, beam_search
+from voxduct.asr.decode.beam import beam_search
 from voxduct.asr.decode.greedy import Decoded, Request, Sampler, compression_ratio, greedy
+from voxduct.asr.decode.joint import Joint
 from voxduct.asr.options import DecodingOptions
 from voxduct.asr.tokenizer import Tokenizer
 from voxduct.models import WhisperModel
@@ -45,7 +46,7 @@ def decode_with_fallback(
     tokenizer: Tokenizer,
     options: DecodingOptions,
     first: Decoded | None = None,
-    judged: Judged | None = None,
+    joint: Joint | None = None,
 ) -> Attempt:
     """The first attempt that is believable, else the last.
 
@@ -56,11 +57,11 @@ def decode_with_fallback(
         tokenizer: its vocabulary.
         options: temperatures in order, at least one, and the thresholds. The same seed gives the same text.
         first: what greedy decoding said, where that is known already; it stands for the first temperature.
-        judged: who helps a beam search to choose.
+        joint: who else has a say in a beam search.
     """
     for i, temperature in enumerate(options.temperatures):
         known = first if i == 0 else None
-        decoded = known or _decoded(model, encoding, request, options, temperature, judged)
+        decoded = known or _decoded(model, encoding, request, options, temperature, joint)
         attempt = attempted(decoded, tokenizer, temperature)
         if not attempt.needs_another(options):
             break
@@ -68,11 +69,11 @@ def decode_with_fallback(
 
 
 def search(
-    model: WhisperModel, encoding: object, request: Request, options: DecodingOptions, judged: Judged | None = None
+    model: WhisperModel, encoding: object, request: Request, options: DecodingOptions, joint: Joint | None = None
 ) -> Decoded:
     """Greedy decoding, or beam search where more than one beam is wanted."""
     if options.beams > 1:
-        return beam_search(model, encoding, request, options.beams, options.length_penalty, judged)
+        return beam_search(model, encoding, request, options.beams, options.length_penalty, joint)
     return greedy(model, encoding, request)
 
 
@@ -88,8 +89,8 @@ def _decoded(
     request: Request,
     options: DecodingOptions,
     temperature: float,
-    judged: Judged | None,
+    joint: Joint | None,
 ) -> Decoded:
     if temperature > 0.0:
         return greedy(model, encoding, request, Sampler(temperature, options.seed))
-    return search(model, encoding, request, options, judged)
+    return search(model, encoding, request, options, joint)

@@ -1,25 +1,36 @@
-"""A second opinion on texts, by a model that spells what it hears letter by letter besides (a CTC head).
+"""How well sounds and letters agree, for a model that spells what it hears besides (a CTC head).
 
-The decoder knows the language and may write what nobody said; the letters know only the sound. Of the texts that a
-beam search ends with, the one that both believe is taken: joint CTC and attention scoring of whole hypotheses, after
-Watanabe et al., "Hybrid CTC/Attention Architecture for End-to-End Speech Recognition" (2017), section III-B.
+The decoder knows the language and may write what nobody said, twice or not at all; the letters know only the sound. So
+a text is followed letter by letter, and at each is known how likely the window begins so: CTC prefix probabilities
+(Graves 2008, "Supervised Sequence Labelling with Recurrent Neural Networks", section 7.5; Watanabe et al. 2017, "Hybrid
+CTC/Attention Architecture for End-to-End Speech Recognition", section III-B).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from voxduct.models import Floats, Ints
+from voxduct.models import Floats
 
 BLANK = 0
-NEVER = np.float32(-1e30)  # a logarithm of zero that can be added to
-SILENT_SIGNS = frozenset(',.?!;:"()-…–—')  # of a text, said by nobody
+ANYTHING = -1
+"""The label of signs that can be read in several ways, as figures can: any letters, as many as there is time for."""
+DOUBT = 0.4
+"""By how much the logarithm of ANYTHING is below that of what is likeliest, in each frame: else it would always win."""
+NEVER = -1e30  # a logarithm of zero that can be added to
+SILENT_SIGNS = frozenset(',.?!;:"()…')  # of a text, said by nobody
+GAPS = frozenset(" -–—\n\t")  # between words
 
-Opinion: TypeAlias = Callable[[Sequence[str]], Floats | None]
-"""Log-probabilities of several texts of one window, shape [texts]; None where one of them cannot be spelt."""
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """A piece of a text as it is spelt: classes, and whether a gap comes before what follows."""
+
+    classes: tuple[int, ...]
+    gap: bool
 
 
 class Speller:
@@ -31,60 +42,97 @@ class Speller:
 
     def __init__(self, letters: Sequence[str]) -> None:
         self._classes = {letter: number for number, letter in enumerate(letters, start=1)}
+        self._space = self._classes.get(" ", ANYTHING)
 
-    def labels(self, text: str) -> tuple[int, ...] | None:
-        """Classes that spell a text; None where it holds signs that can be read in several ways, as figures can."""
-        said = "".join(sign for sign in text.casefold() if sign not in SILENT_SIGNS)
-        labels = [self._classes.get(sign) for sign in " ".join(said.split())]
-        known = tuple(label for label in labels if label is not None)
-        return known if len(known) == len(labels) else None
+    def labels(self, text: str, *, begun: bool = False, gap: bool = False) -> Labels:
+        """A piece of a text.
 
-    def opinion(self, logits: Floats) -> Opinion:
-        """Of one window, by what the head said about it, shape [frames, classes]."""
-        top = logits.max(axis=1, keepdims=True)
-        chances = logits - top - np.log(np.exp(logits - top).sum(axis=1, keepdims=True))
-
-        def judged(texts: Sequence[str]) -> Floats | None:
-            spelt = [labels for text in texts if (labels := self.labels(text)) is not None]
-            return log_likelihoods(chances, spelt) if len(spelt) == len(texts) else None
-
-        return judged
-
-
-def log_likelihoods(chances: Floats, texts: Sequence[Sequence[int]]) -> Floats:
-    """That the frames spell each text, over all its alignments: the forward variables of Graves et al. (2006), 4.1.
-
-    Args:
-        chances: log-probabilities of shape [frames, classes], at least one frame.
-        texts: labels of each text, none of them the blank.
-
-    Returns:
-        Shape [texts]; hardly above `NEVER` where a text has more letters than there are frames.
-    """
-    states, jumps = _lattice(texts)
-    rows = np.arange(len(texts))
-    alpha = np.full(states.shape, NEVER)
-    alpha[:, :2] = chances[0, states[:, :2]]
-    for frame in chances[1:]:
-        came = alpha.copy()
-        came[:, 1:] = np.logaddexp(came[:, 1:], alpha[:, :-1])
-        came[:, 2:] = np.logaddexp(came[:, 2:], np.where(jumps[:, 2:], alpha[:, :-2], NEVER))
-        alpha = np.maximum(came + frame[states], NEVER)
-    last = np.array([2 * len(text) for text in texts])  # the blank behind the last letter
-    before = np.where(last > 0, alpha[rows, last - 1], NEVER)
-    total: Floats = np.logaddexp(alpha[rows, last], before)
-    return total
+        Args:
+            text: the piece; capitals and marks are spelt as what is said.
+            begun: whether letters came before it.
+            gap: whether there was a gap since these.
+        """
+        found: list[int] = []
+        for sign in text.casefold():
+            if sign in GAPS:
+                gap = True
+            elif sign not in SILENT_SIGNS:
+                if gap and (begun or found):
+                    found.append(self._space)
+                gap = False
+                label = self._classes.get(sign, ANYTHING)
+                if label != ANYTHING or not found or found[-1] != ANYTHING:
+                    found.append(label)
+        return Labels(tuple(found), gap)
 
 
-def _lattice(texts: Sequence[Sequence[int]]) -> tuple[Ints, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]]:
-    """Labels with blanks around them, shape [texts, states], and which may be reached from two states before.
+@dataclass(frozen=True, slots=True, eq=False)
+class Spelt:
+    """A text that was followed so far."""
 
-    Shorter texts are filled up with blanks, which come after their last state and never lead back.
-    """
-    longest = max((len(text) for text in texts), default=0)
-    states = np.full((len(texts), max(2 * longest + 1, 2)), BLANK, np.int64)
-    for row, text in enumerate(texts):
-        states[row, 1 : 2 * len(text) : 2] = text
-    jumps = np.zeros(states.shape, bool)
-    jumps[:, 2:] = (states[:, 2:] != BLANK) & (states[:, 2:] != states[:, :-2])
-    return states, jumps
+    ending: Floats
+    """Log-probability that just this text was spelt by each frame, which is of its last letter; shape [frames]."""
+    resting: Floats
+    """The same, but the frame is blank."""
+    last: int | None
+    """Its last label."""
+    logprob: float
+    """That the window begins with it."""
+
+
+class Spelling:
+    """What the letters say about one window, by scores of shape [frames, classes], at least one frame."""
+
+    def __init__(self, scores: Floats) -> None:
+        top = scores.max(axis=1, keepdims=True).astype(np.float64)
+        chances = scores - top - np.log(np.exp(scores - top).sum(axis=1, keepdims=True))
+        # The column behind the last is ANYTHING.
+        self._chances = np.concatenate([chances, chances.max(axis=1, keepdims=True) - DOUBT], axis=1).T
+        self._sums = self._chances.cumsum(axis=1)
+
+    def nothing(self) -> Spelt:
+        """The text without letters."""
+        return Spelt(np.full(self._sums.shape[1], NEVER), self._sums[BLANK], None, 0.0)
+
+    def followed(self, texts: Sequence[Spelt], labels: Sequence[Sequence[int]]) -> list[Spelt]:
+        """Each text with a piece after it."""
+        found = list(texts)
+        for place in range(max(map(len, labels), default=0)):
+            rows = [
+                row
+                for row, piece in enumerate(labels)
+                if place < len(piece) and not piece[place] == found[row].last == ANYTHING
+            ]
+            if rows:
+                longer = self._extended([found[row] for row in rows], [labels[row][place] for row in rows])
+                for row, text in zip(rows, longer, strict=True):
+                    found[row] = text
+        return found
+
+    def whole(self, text: Spelt) -> float:
+        """Log-probability that the window says the text and nothing else."""
+        return float(np.logaddexp(text.ending[-1], text.resting[-1]))
+
+    def _extended(self, texts: Sequence[Spelt], labels: Sequence[int]) -> list[Spelt]:
+        """By a label each. The recurrences over frames become running sums in units of the cumulated chances."""
+        resting = np.stack([text.resting for text in texts])
+        same = np.array([text.last == label for text, label in zip(texts, labels, strict=True)])[:, None]
+        before = np.logaddexp(np.where(same, NEVER, np.stack([text.ending for text in texts])), resting)
+        before = np.roll(before, 1, axis=1)  # ready to go on by the frame before
+        before[:, 0] = [0.0 if text.last is None else NEVER for text in texts]
+        chances, sums = self._chances[list(labels)], self._sums[list(labels)]
+        ending = _recurrent(before, chances, sums)
+        rested = np.concatenate([np.full((len(texts), 1), NEVER), ending[:, :-1]], axis=1)
+        resting = _recurrent(rested, self._chances[BLANK], self._sums[BLANK])
+        logprobs = np.logaddexp.reduce(np.maximum(before + chances, NEVER), axis=1)
+        return [
+            Spelt(ending[row], resting[row], label, float(logprob))
+            for row, (label, logprob) in enumerate(zip(labels, logprobs, strict=True))
+        ]
+
+
+def _recurrent(entered: Floats, chances: Floats, sums: Floats) -> Floats:
+    """The x of x[t] = logaddexp(x[t - 1], entered[t]) + chances[t]; `sums` are the chances cumulated."""
+    running = np.logaddexp.accumulate(entered - (sums - chances), axis=-1)
+    found: Floats = np.maximum(running + sums, NEVER)
+    return found

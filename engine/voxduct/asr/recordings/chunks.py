@@ -87,9 +87,9 @@ def _transcribed(recogniser: Recogniser, chunks: Sequence[Chunk]) -> Iterator[Se
     if recogniser.decoding.beams == 1 and recogniser.decoding.temperatures[0] == 0.0:
         firsts = greedy_batch(recogniser.model, encodings, requests)
     for chunk, encoding, language, request, first in zip(chunks, encodings, languages, requests, firsts, strict=True):
-        judged = recogniser.judged(encoding, request)
+        joint = recogniser.joint(encoding)
         attempt = decode_with_fallback(
-            recogniser.model, encoding, request, recogniser.tokenizer, recogniser.decoding, first, judged
+            recogniser.model, encoding, request, recogniser.tokenizer, recogniser.decoding, first, joint
         )
         if not attempt.is_silence(recogniser.decoding):
             yield from _segments(recogniser, chunk, attempt, language)

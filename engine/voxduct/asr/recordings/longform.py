@@ -112,7 +112,7 @@ class _Listener:
             request,
             recogniser.tokenizer,
             recogniser.decoding,
-            judged=recogniser.judged(encoding, request),
+            joint=recogniser.joint(encoding),
         )
 
     def _segments(self, attempt: Attempt, samples: Samples, language: SpokenLanguage) -> tuple[list[Segment], int]:

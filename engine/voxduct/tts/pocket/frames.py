@@ -72,6 +72,9 @@ class FlowSampling:
 class LatentFrames:
     """The latents of one piece of text. They depend on the text, the voice and the random numbers alone."""
 
+    places: Sequence[int] = ()
+    """There are no phones."""
+
     def __init__(
         self, model: PocketModel, state: object, tokens: Sequence[int], after_end: int, how: FlowSampling, rng: Rng
     ) -> None:
@@ -130,6 +133,11 @@ class LatentSound:
     def __init__(self, model: PocketModel) -> None:
         self._model = model
         self._state = model.new_decoder_state()
+
+    @property
+    def sample_rate(self) -> int:
+        """Hertz."""
+        return self._model.sample_rate
 
     @property
     def frame_size(self) -> int:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from voxduct.errors import ModelError, VoiceError
 from voxduct.tts.pocket.frames import FlowSampling, LatentFrames, LatentSound, PocketModel
 from voxduct.tts.pocket.text import TextRules, prepare, split
-from voxduct.tts.prompted.synthesiser import leading_silence
 from voxduct.tts.sampling import Rng
-from voxduct.tts.sentence import SpokenSentence
+from voxduct.tts.sentence import Sentence, SentenceForm, SpokenSentence
 from voxduct.tts.stream import TtsOptions
+from voxduct.tts.voices import LearntVoice, NamedVoice
 
 JOB_FRAMES = (2, 3, 6)  # of 80 ms
 
@@ -46,6 +46,11 @@ class PocketSynthesiser:
         return self.voices[0]
 
     @property
+    def codec(self) -> None:
+        """None: its frames are latents."""
+        return None
+
+    @property
     def sample_rate(self) -> int:
         """Hertz of the speech."""
         return self.model.sample_rate
@@ -55,21 +60,23 @@ class PocketSynthesiser:
         """Samples of one frame."""
         return self.model.frame_size
 
-    def voice_name(self, name: str | None) -> str:
+    def voice(self, name: str | None) -> LearntVoice:
         """The voice that is meant; raises VoiceError."""
         if name is not None and name not in self._voices:
             raise VoiceError(f"no voice {name!r}; this server has {', '.join(self.voices)}", param="voice")
-        return name or self.default_voice
+        return LearntVoice(name or self.default_voice)
 
     def parts(self, text: str) -> list[object]:
         """Pieces of a sentence, each of which can be spoken."""
         pieces = split(text, self.rules.most_tokens, lambda piece: len(self.model.tokens(piece)))
         return [piece for piece in pieces if any(character.isalnum() for character in piece)]
 
-    def begin(self, part: object, voice: str, rng: Rng) -> SpokenSentence:
+    def begin(
+        self, part: object, voice: NamedVoice, rng: Rng, pause: int = 0, form: SentenceForm = SpokenSentence
+    ) -> Sentence:
         """Begins with the voice's state."""
         prepared = prepare(str(part), self.rules)
-        state = self.model.copy_state(self._voices[voice])
+        state = self.model.copy_state(self._voices[voice.name])
         tokens = self.model.tokens(prepared.text)
         frames = LatentFrames(self.model, state, tokens, prepared.frames_after_end, self.sampling, rng)
-        return SpokenSentence(frames, LatentSound(self.model), leading_silence(self.frame_size, self.sample_rate))
+        return form(frames, LatentSound(self.model), pause, ())

@@ -36,6 +36,9 @@ class TokenFrames:
     Tokens that are given, and the last one chosen, wait until the model is next asked, and are fed in one go.
     """
 
+    places: Sequence[int] = ()
+    """There are no phones."""
+
     def __init__(self, lm: TokenLm, prompt: Sequence[int], script: Script, how: TokenSampling, rng: Rng) -> None:
         self._lm = lm
         self._state = lm.new_state()

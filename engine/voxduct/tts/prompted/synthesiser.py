@@ -10,11 +10,10 @@ from voxduct.tts.prompted.frames import TokenFrames, TokenSampling
 from voxduct.tts.prompted.script import Script
 from voxduct.tts.prompted.window import StatefulSound, WindowedSound, Windows
 from voxduct.tts.sampling import Rng
-from voxduct.tts.sentence import SpokenSentence
-from voxduct.tts.silence import LeadingSilence
+from voxduct.tts.sentence import Sentence, SentenceForm, SpokenSentence
 from voxduct.tts.stream import TtsOptions
+from voxduct.tts.voices import LearntVoice, NamedVoice
 
-JUDGED_MS = 5  # silence at the start of a sentence is judged in blocks of so long at most
 FIRST_JOB_S, LATER_JOB_S = 0.25, 0.5  # of speech; a request that is cancelled waits for one job to end
 
 
@@ -76,27 +75,22 @@ class PromptedSynthesiser:
         """Samples of one code frame."""
         return self.codec.frame_size
 
-    def voice_name(self, name: str | None) -> str:
+    def voice(self, name: str | None) -> LearntVoice:
         """The voice that is meant; raises VoiceError."""
         if name is not None and name not in self.voices:
             raise VoiceError(f"no voice {name!r}; this server has {', '.join(self.voices)}", param="voice")
-        return name or self.default_voice
+        return LearntVoice(name or self.default_voice)
 
     def parts(self, text: str) -> list[object]:
         """As the family has it."""
         return self.family.parts(text)
 
-    def begin(self, part: object, voice: str, rng: Rng) -> SpokenSentence:
+    def begin(
+        self, part: object, voice: NamedVoice, rng: Rng, pause: int = 0, form: SentenceForm = SpokenSentence
+    ) -> Sentence:
         """Begins with an empty state: the voice is in the prompt."""
-        prompt, script = self.family.begin(part, voice)
+        prompt, script = self.family.begin(part, voice.name)
         frames = TokenFrames(self.lm, prompt, script, self.sampling, rng)
-        codec, windows = self.codec, self.windows
-        sound = StatefulSound(codec) if windows is None else WindowedSound(codec, windows)
-        return SpokenSentence(frames, sound, leading_silence(codec.frame_size, codec.sample_rate))
-
-
-def leading_silence(frame_size: int, sample_rate: int) -> LeadingSilence:
-    """For frames that are cut into whole blocks."""
-    longest = sample_rate * JUDGED_MS // 1000
-    block = next(size for size in range(min(longest, frame_size), 0, -1) if frame_size % size == 0)
-    return LeadingSilence(block, sample_rate // 2)
+        windows = self.windows
+        sound = StatefulSound(self.codec) if windows is None else WindowedSound(self.codec, windows)
+        return form(frames, sound, pause, ())

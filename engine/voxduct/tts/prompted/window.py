@@ -44,6 +44,11 @@ class WindowedSound:
         self._tail: Samples = np.zeros(0, np.float32)
 
     @property
+    def sample_rate(self) -> int:
+        """Hertz."""
+        return self._codec.sample_rate
+
+    @property
     def frame_size(self) -> int:
         """Samples of one frame."""
         return self._codec.frame_size
@@ -94,6 +99,11 @@ class StatefulSound:
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
         self._state = codec.new_decoder_state()
+
+    @property
+    def sample_rate(self) -> int:
+        """Hertz."""
+        return self._codec.sample_rate
 
     @property
     def frame_size(self) -> int:

@@ -1,0 +1,131 @@
+"""Attention, letters and words decide together: what a beam search asks at each of its steps.
+
+A hypothesis scores what its tokens' log-probabilities, the letters' (`spelling`) and its words' (`vocabulary`) sum to,
+each by its share: Watanabe et al. (2017), sections III-B and III-D.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from voxduct.asr.decode.spelling import GAPS, SILENT_SIGNS, Speller, Spelling, Spelt
+from voxduct.asr.decode.vocabulary import Vocabulary
+from voxduct.asr.options import Shares
+
+UNKNOWN_WORD = -24.0  # log-probability of a word that no vocabulary of tens of thousands has
+FIGURE = -8.0  # of each digit, which is read as a word or more
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The words of a hypothesis, as far as the next one needs them."""
+
+    last: int | None
+    """The last whole word's number."""
+    before: str = ""
+    """What was said before the word that is being written, a space after each word; without capitals and marks."""
+    word: str = ""
+    """The letters of the one that is being written."""
+    score: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """All of it. Hypotheses that say the same differ in nothing that letters or words could tell apart."""
+        return self.before + self.word
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Note:
+    """What letters and words think of a hypothesis."""
+
+    spelt: Spelt
+    gap: bool
+    said: Said
+    score: float
+
+
+class Joint:
+    """Letters and words about one window.
+
+    Args:
+        speller: the model's letters.
+        spelling: what they say about the window.
+        vocabulary: the words; None: they have no say.
+        shares: how much each has to say.
+        text_of: a token's text, a word's first with the space before it.
+    """
+
+    def __init__(
+        self,
+        speller: Speller,
+        spelling: Spelling,
+        vocabulary: Vocabulary | None,
+        shares: Shares,
+        text_of: Callable[[int], str],
+    ) -> None:
+        self._speller, self._spelling, self._vocabulary = speller, spelling, vocabulary
+        self._shares, self._text_of = shares, text_of
+
+    def begin(self, forced: Sequence[int]) -> Note:
+        """A hypothesis of the forced tokens alone."""
+        first = self._vocabulary.begin if self._vocabulary else None
+        note = Note(self._spelling.nothing(), False, Said(first), 0.0)
+        for token in forced:
+            note = self.follow([(note, token, self.said(note, token))])[0]
+        return note
+
+    def said(self, note: Note, token: int) -> Said:
+        """The words of a hypothesis with a token after it: a matter of look-ups."""
+        said = note.said
+        for sign in self._text_of(token).casefold():
+            if sign in GAPS:
+                said = self._finished(said)
+            elif sign not in SILENT_SIGNS:
+                said = replace(said, word=said.word + sign)
+        return said
+
+    def guess(self, note: Note, said: Said) -> float:
+        """The score of a hypothesis with a token after it, before the letters are asked about that."""
+        return self._shares.letters * note.spelt.logprob + said.score + self._ahead(said.word)
+
+    def follow(self, steps: Sequence[tuple[Note, int, Said]]) -> list[Note]:
+        """Hypotheses with a token after each: what was thought before it, the token, the words with it."""
+        pieces = [
+            self._speller.labels(self._text_of(token), begun=note.spelt.last is not None, gap=note.gap)
+            for note, token, _ in steps
+        ]
+        spelt = self._spelling.followed([note.spelt for note, _, _ in steps], [piece.classes for piece in pieces])
+        found = []
+        for (_, _, said), piece, letters in zip(steps, pieces, spelt, strict=True):
+            score = self._shares.letters * letters.logprob + said.score + self._ahead(said.word)
+            found.append(Note(letters, piece.gap, said, score))
+        return found
+
+    def end(self, note: Note) -> float:
+        """The score of a hypothesis that ends here."""
+        return self._shares.letters * self._spelling.whole(note.spelt) + self._finished(note.said).score
+
+    def _ahead(self, word: str) -> float:
+        """What the word that is being written can get at best: without it, long words would look better than short."""
+        if not word or self._vocabulary is None:
+            return 0.0
+        best = self._vocabulary.best_logprob(word)
+        return self._shares.words * (_unknown(word) if best is None else best) + self._shares.per_word
+
+    def _finished(self, said: Said) -> Said:
+        """The word that was being written is whole."""
+        if not said.word:
+            return said
+        before = f"{said.before}{said.word} "
+        if self._vocabulary is None:
+            return Said(None, before)
+        number = self._vocabulary.number(said.word)
+        logprob = _unknown(said.word) if number is None else self._vocabulary.logprob(number, said.last)
+        return Said(number, before, "", said.score + self._shares.words * logprob + self._shares.per_word)
+
+
+def _unknown(word: str) -> float:
+    """Log-probability of a word that is not in the vocabulary, or of as many words as figures are read as."""
+    figures = sum(sign.isdigit() for sign in word)
+    return UNKNOWN_WORD if any(sign.isalpha() for sign in word) else FIGURE * max(figures, 1)
