@@ -36,7 +36,7 @@ from voxduct.loading import EngineOptions, load_engine, load_enroller
 from voxduct.models import Floats
 from voxduct.offline import hear_text, speak
 from voxduct.session import Engine
-from voxduct.tts.stream import Synthesiser
+from voxduct.tts.stream import Synthesiser, TextToSpeech
 from voxduct.voices.enrolment import Enroller, run_enrolment
 from voxduct.voices.sound import Sound, read_sound
 
@@ -56,7 +56,7 @@ class Speaker:
     read: Callable[[int, str], Samples]
 
 
-def spoken(synthesiser: Synthesiser, text: str, voice: str | None) -> Samples:
+def spoken(synthesiser: TextToSpeech, text: str, voice: str | None) -> Samples:
     parts = [event.samples for event in speak(synthesiser, text, voice) if isinstance(event, SpeechAudio)]
     return np.concatenate(parts)
 
@@ -192,7 +192,7 @@ def main() -> int:
     assert engine.synthesiser is not None  # it was loaded to speak
     enroller = load_enroller(EngineOptions(), engine.synthesiser, engine.vad)
     shipped = engine.synthesiser.voices if options.shipped is None else options.shipped
-    everyone = list(speakers(engine.synthesiser, shipped, options.flite, options.people))
+    everyone = list(speakers(enroller.synthesiser, shipped, options.flite, options.people))
     trials = run_trials(enroller, everyone, options.trials, options.seconds)
     print(json.dumps(report(engine, enroller, everyone, trials)))
     return 0

@@ -37,7 +37,7 @@ from voxduct.codec.clip import resample
 from voxduct.codec.stretches import SpeechDecoder, StretchDecoder, StretchEncoder, WireCodec
 from voxduct.coded import CodedSound
 from voxduct.events import SpeechAudio, SpeechCodes
-from voxduct.loading import LYRA_CODECS, OWN_CODEC, EngineOptions, load_synthesiser, load_wire_codecs
+from voxduct.loading import LYRA_CODECS, OWN_CODEC, EngineOptions, load_own_synthesiser, load_wire_codecs
 from voxduct.onnx.lyra import LyraCodec, LyraModel
 from voxduct.onnx.prepare.lyra import prepare_lyra
 from voxduct.session.coded_speech import coded_speech
@@ -79,7 +79,7 @@ def main() -> int:
     parser.add_argument("--piece-ms", type=int, default=100, help="a microphone's messages (default 100)")
     options = parser.parse_args()
     with threadpool_limits(1), tempfile.TemporaryDirectory() as folder:
-        voice = load_synthesiser(EngineOptions())
+        voice = load_own_synthesiser(EngineOptions())
         codecs = load_codecs(voice, Path(folder))
         rows = measure(codecs, voice, options.rounds, options.piece_ms * SAMPLE_RATE // 1000)
     told = [row.told() for row in rows]

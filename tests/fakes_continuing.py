@@ -55,7 +55,7 @@ class Copying:
 
 
 @dataclass
-class FakeTokenLm(Copying):
+class FakeSemanticLm(Copying):
     """`stuck_on` makes a token all but certain."""
 
     stuck_on: int | None = None
@@ -109,8 +109,8 @@ class QuietCodec(FakeCodec):
         return samples
 
 
-def fake_continuer(tokens: FakeTokenLm | None = None, acoustic: FakeAcousticLm | None = None) -> Continuer:
-    return Continuer(FakeTokenizer(), tokens or FakeTokenLm(), acoustic or FakeAcousticLm(), QuietCodec(), CONFIG)
+def fake_continuer(tokens: FakeSemanticLm | None = None, acoustic: FakeAcousticLm | None = None) -> Continuer:
+    return Continuer(FakeTokenizer(), tokens or FakeSemanticLm(), acoustic or FakeAcousticLm(), QuietCodec(), CONFIG)
 
 
 def hum(seconds: float, loudness: float = 0.3) -> Samples:

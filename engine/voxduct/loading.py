@@ -14,7 +14,7 @@ from voxduct.codec.clip import ClipCodec, StreamedClips
 from voxduct.codec.lyra import Rate
 from voxduct.codec.stretches import WireCodec
 from voxduct.continuation.stream import Continuer
-from voxduct.errors import HubError, UnknownModelError
+from voxduct.errors import HubError, ModelError, UnknownModelError
 from voxduct.hub import MANIFEST_NAME, ModelKind, embedded, read_manifest, resolve, verify
 from voxduct.hub.catalogue import LocalModel
 from voxduct.hub.client import HubClient
@@ -22,21 +22,24 @@ from voxduct.hub.lyra import LYRA
 from voxduct.hub.pull import ensure
 from voxduct.hub.raw import find_raw
 from voxduct.hub.reference import HubModel
+from voxduct.hub.voices import find_pulled_voice, find_voice
 from voxduct.models import Codec, VadModel
 from voxduct.onnx import synthesiser as onnx_synthesiser
-from voxduct.onnx.code_lm import OnnxSpeakerEncoder
+from voxduct.onnx.code_lm import OnnxSpeakerEncoder, is_own_voice
 from voxduct.onnx.codec import OnnxCodec, is_own
 from voxduct.onnx.codecs import ExportedCodec
 from voxduct.onnx.continuation import load_continuer as load_onnx_continuer
 from voxduct.onnx.lyra import LyraCodec, LyraModel
+from voxduct.onnx.pocket import is_pocket, load_pocket
 from voxduct.onnx.prepare.lyra import prepare_lyra
+from voxduct.onnx.prompted import is_prompted, load_prompted
 from voxduct.onnx.runtime import OrtOptions, Provider
 from voxduct.onnx.silero import SileroVad
 from voxduct.onnx.webrtc import WebrtcVad
 from voxduct.onnx.whisper import load_recogniser
 from voxduct.onnx.whisper_layout import choose_files
 from voxduct.session import Engine
-from voxduct.tts.stream import Synthesiser
+from voxduct.tts.stream import Synthesiser, TextToSpeech
 from voxduct.voices.enrolment import Enroller
 from voxduct.voices.shelf import VoiceShelf
 from voxduct.voices.store import VoiceStore
@@ -90,6 +93,7 @@ def load_engine(options: EngineOptions, *, speaks: bool = True) -> Engine:
 
     Raises:
         UnknownModelError: no model of that name.
+        HubError: a published voice was not pulled yet.
         ModelError: a model is missing, damaged, cannot be pulled, or does not fit the others.
         ExtraError: Lyra's codec was asked for, and what converts it is not installed.
         ValueError: the delay is out of range.
@@ -117,8 +121,18 @@ def _load_second(options: EngineOptions, first: LocalModel, recogniser: Recognis
     return recogniser.configured(decoding=replace(recogniser.decoding, beams=options.second_beams))
 
 
-def load_synthesiser(options: EngineOptions) -> Synthesiser:
-    """The speaking half alone; raises ModelError as `load_engine` does."""
+def load_synthesiser(options: EngineOptions) -> TextToSpeech:
+    """The speaking half alone: one of Voxduct's own voices, or a published model. Raises as `load_engine` does."""
+    place = locate(options.tts, ModelKind.CODEC_LM, options.device)
+    if is_pocket(place.folder):
+        return load_pocket(place.folder, place.precision, _ort_options(options))
+    if not is_own_voice(place.folder) and is_prompted(place.folder):
+        return load_prompted(place.folder, place.precision, _ort_options(options))
+    return load_own_synthesiser(options)
+
+
+def load_own_synthesiser(options: EngineOptions) -> Synthesiser:
+    """A voice that speaks phones; raises ModelError where the model is another one."""
     return onnx_synthesiser.load_synthesiser(
         locate(options.tts, ModelKind.CODEC_LM).folder,
         locate(None, ModelKind.CODEC).folder,
@@ -127,8 +141,16 @@ def load_synthesiser(options: EngineOptions) -> Synthesiser:
     )
 
 
-def load_enroller(options: EngineOptions, synthesiser: Synthesiser, vad: VadModel | None = None) -> Enroller:
-    """What makes voices of clips; `vad` is one that is loaded already. Raises ModelError as `load_engine` does."""
+def load_enroller(options: EngineOptions, synthesiser: TextToSpeech, vad: VadModel | None = None) -> Enroller:
+    """What makes voices of clips; `vad` is one that is loaded already.
+
+    Raises:
+        ModelError: as `load_engine` does, or the voice model is a published one.
+    """
+    if not isinstance(synthesiser, Synthesiser):
+        raise ModelError(
+            "only Voxduct's own voice models take further voices here; leave out --tts, or name one of them there"
+        )
     encoder = OnnxSpeakerEncoder(locate(options.tts, ModelKind.CODEC_LM).folder, _ort_options(options))
     return Enroller(vad or _load_vad(options), encoder, synthesiser)
 
@@ -238,6 +260,11 @@ def locate(model: str | None, kind: ModelKind, device: Device = Device.CPU) -> L
 
     Raises as `load_engine` does.
     """
+    if kind is ModelKind.CODEC_LM and model is not None and (found := find_voice(model)) is not None:
+        voice, precision = found
+        manifest = find_pulled_voice(voice, precision or PRECISIONS.get(device), HubClient())
+        verify(manifest)
+        return LocalModel(manifest.folder, precision)
     place = resolve(model, kind)
     precision = place.precision or PRECISIONS.get(device)
     match place:

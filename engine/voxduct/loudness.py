@@ -23,16 +23,17 @@ def limited(samples: Samples) -> Samples:
 
 
 class FadeIn:
-    """feed(samples) -> the same, the first `FADE` of the stream rising from zero; however they are cut."""
+    """feed(samples) -> the same, the first `length` of the stream rising from zero; however they are cut."""
 
-    def __init__(self) -> None:
+    def __init__(self, length: int = FADE) -> None:
+        self._length = length
         self._at = 0
 
     def feed(self, samples: Samples) -> Samples:
         """Samples of shape [n]; a copy while the fade lasts."""
-        if self._at >= FADE or not samples.size:
+        if self._at >= self._length or not samples.size:
             return samples
-        rising = np.arange(self._at, self._at + samples.size, dtype=np.float32) / FADE
+        rising = np.arange(self._at, self._at + samples.size, dtype=np.float32) / self._length
         self._at += samples.size
         faded: Samples = samples * np.minimum(rising, np.float32(1.0))
         return faded

@@ -220,6 +220,24 @@ class CodeLm(Protocol):
         """Feeds steps: codes [steps, books], phones [steps, 4], age [steps], speaker [dim]; advances `state`."""
 
 
+class TokenLm(Protocol):
+    """A causal language model over tokens with a key-value cache: text and codes in one vocabulary."""
+
+    vocabulary: int
+    """Numbers of tokens that it knows."""
+    context: int
+    """Tokens that one state can take."""
+
+    def new_state(self) -> object:
+        """A state that was fed nothing."""
+
+    def position(self, state: object) -> int:
+        """Tokens fed to a state so far."""
+
+    def step(self, tokens: Ints, state: object) -> Floats:
+        """Feeds tokens of shape [n], n at least 1; what may follow the last, shape [vocabulary]. Advances `state`."""
+
+
 class SpeakerEncoder(Protocol):
     """Who speaks, from codes of the codec that the language model speaks in."""
 
@@ -237,7 +255,7 @@ class SemanticTokenizer(Protocol):
         """Samples of shape [n], heard as a whole, to tokens of shape [n // token_samples]."""
 
 
-class TokenLm(Protocol):
+class SemanticLm(Protocol):
     """A language model over one row of tokens."""
 
     def new_state(self) -> object:

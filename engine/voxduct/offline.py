@@ -13,7 +13,7 @@ from voxduct.audio import SAMPLE_RATE, AudioFormat, Encoding, Samples
 from voxduct.errors import InferenceError, TextError
 from voxduct.events import Event, Failed, FinalText
 from voxduct.session import Engine, Session, SessionOptions, run_to_rest
-from voxduct.tts.stream import SpeechStream, Synthesiser
+from voxduct.tts.stream import SpeechStream, TextToSpeech
 
 CHUNK = SAMPLE_RATE // 2  # samples handed over at once
 INSIDE = AudioFormat(SAMPLE_RATE, Encoding.F32LE)
@@ -40,7 +40,7 @@ def hear_text(engine: Engine, samples: Samples) -> str:
     return " ".join(text for text in finals if text)
 
 
-def speak(synthesiser: Synthesiser, text: str, voice: str | None = None, seed: int = 0) -> Iterator[Event]:
+def speak(synthesiser: TextToSpeech, text: str, voice: str | None = None, seed: int = 0) -> Iterator[Event]:
     """The speaking events of a text, as soon as each piece is made.
 
     Raises:

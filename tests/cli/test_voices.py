@@ -7,8 +7,10 @@ import pytest
 import soundfile
 
 from tests.fakes_voices import CONSENT
+from tests.tts.prompted.test_synthesiser import synthesiser
 from voxduct.cli import build_parser, main
-from voxduct.cli.voices import default_folder
+from voxduct.cli.voices import choose_voice, default_folder
+from voxduct.errors import ModelError, VoiceError
 from voxduct.loading import EngineOptions, load_enroller, load_shelf, load_synthesiser
 from voxduct.voices.enrolment import run_enrolment
 from voxduct.voices.sound import read_sound
@@ -30,6 +32,18 @@ def test_default_folder_is_among_the_users_data(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("XDG_DATA_HOME", "not/absolute")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert default_folder() == tmp_path / ".local" / "share" / "voxduct" / "voices"
+
+
+def test_published_model_speaks_with_its_own_voices_and_takes_no_clip(tmp_path: Path) -> None:
+    def chosen(voice: str) -> str | None:
+        arguments = ["say", "hi", "--voice", voice, "--voices", str(tmp_path)]
+        return choose_voice(build_parser().parse_args(arguments), synthesiser())
+
+    assert chosen("leo") == "leo"
+    with pytest.raises(VoiceError, match="the voices are tara, leah"):
+        chosen("nobody")
+    with pytest.raises(ModelError, match="only Voxduct's own voice models take further voices"):
+        chosen(str(CLIP))
 
 
 @pytest.mark.model

@@ -3,7 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.fakes_continuing import CLUSTERS, CONFIG, SILENT, FakeAcousticLm, FakeTokenLm, fake_continuer, hum, prompt_of
+from tests.fakes_continuing import (
+    CLUSTERS,
+    CONFIG,
+    SILENT,
+    FakeAcousticLm,
+    FakeSemanticLm,
+    fake_continuer,
+    hum,
+    prompt_of,
+)
 from tests.fakes_speaking import CODES, FakeCodec
 from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.continuation.acoustic import FRAMES_PER_TOKEN
@@ -66,7 +75,7 @@ def test_continuation_of_any_prompt_length_feeds_the_prompt_in_order(seconds: fl
 
 
 def test_continuation_steps_are_told_tokens_that_overlap_and_are_all_known() -> None:
-    acoustic, tokens = FakeAcousticLm(), FakeTokenLm()
+    acoustic, tokens = FakeAcousticLm(), FakeSemanticLm()
     continued(fake_continuer(tokens, acoustic), 2.0)
     windows = [window for _, window, _ in acoustic.fed]
     assert all(CLUSTERS not in window for window in windows[2:])
@@ -83,7 +92,7 @@ def test_continuation_history_holds_no_unknown_code_after_the_start() -> None:
 
 
 def test_continuation_model_stuck_in_silence_is_made_to_sound() -> None:
-    sound = continued(fake_continuer(FakeTokenLm(stuck_on=SILENT)), 6.0)
+    sound = continued(fake_continuer(FakeSemanticLm(stuck_on=SILENT)), 6.0)
     assert longest_silence(sound) < 1.0
     assert np.abs(sound).max() > 0.01
 

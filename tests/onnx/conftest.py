@@ -10,6 +10,7 @@ import torch
 from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
 
 from tests.lyra_files import published, write_tiny
+from tests.prompted_exports import PromptedExport, orpheus, outetts
 from voxduct.onnx.prepare.lyra import prepare_lyra
 
 END, START = 256, 257
@@ -103,3 +104,16 @@ def lyra_files(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 def lyra_folder(lyra_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same, converted."""
     return prepare_lyra(lyra_files, tmp_path_factory.mktemp("converted") / "lyra")
+
+
+@pytest.fixture(scope="session")
+def prompted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, PromptedExport]:
+    """Codec language models of random weights by family; tests that change a folder take a copy."""
+    root = tmp_path_factory.mktemp("prompted")
+    return {family.__name__: family(root / family.__name__) for family in (orpheus, outetts)}
+
+
+@pytest.fixture(scope="session")
+def without_cache(tmp_path_factory: pytest.TempPathFactory) -> PromptedExport:
+    """The same Orpheus, exported without a cache."""
+    return orpheus(tmp_path_factory.mktemp("without") / "cache", task="text-generation")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -14,6 +15,7 @@ import soundfile
 from tests.fakes_coded import DELAY, ROUGH, RoughCodec, engine, f32, once_through, packets
 from tests.fakes_hearing import say
 from tests.server.fakes import connect, running_server, sample
+from tests.tts.prompted.test_synthesiser import RATE, synthesiser
 from tests.tts.test_stream import run
 from voxduct import wire
 from voxduct.audio import Samples, pcm16_to_float
@@ -163,6 +165,16 @@ async def test_coded_speech_has_the_samples_of_pcm() -> None:
         assert sample(server, "speech_seconds_total") == pytest.approx(2 * len(pcm) / 16_000)
     assert (end.reason, end.samples) == (coded_end.reason, coded_end.samples) == ("completed", len(pcm))
     assert np.abs(decoded - pcm).max() < 1e-4, "and s16le rounds by 3e-5"
+
+
+async def test_coded_session_of_a_voice_of_another_rate_is_told_the_rate_of_the_codes() -> None:
+    served = EngineBackend(replace(engine(), synthesiser=synthesiser()))
+    async with running_server(served) as server, connect(server) as coded, connect(server) as plain:
+        assert (await plain.start()).voice_sample_rate == RATE
+        assert (await coded.start(speech_encoding=ROUGH)).voice_sample_rate == 16_000
+        for client, rate in ((plain, RATE), (coded, 16_000)):
+            await client.send(type="say", text="Fine.", id="a")
+            assert (await client.expect(wire.SpeechAudioStartMessage)).sample_rate == rate
 
 
 # --- with the embedded models

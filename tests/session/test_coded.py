@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -26,6 +27,8 @@ from voxduct.events import (
     SpeechAudioEnded,
     SpeechAudioStarted,
     SpeechCodes,
+    SpeechWord,
+    SpeechWords,
 )
 from voxduct.models import JobKind
 from voxduct.session import Engine, Session, SessionOptions, run_to_rest
@@ -183,3 +186,28 @@ def test_speech_in_another_codec_is_the_samples_of_pcm_encoded() -> None:
     assert decoded.shape == samples.shape
     assert np.abs(decoded - samples).max() < 6e-4, "a step of that codec is 1e-3"
     assert coded[-1] == pcm_speech()[-1], "samples are counted to the last"
+
+
+def words_of(events: Sequence[Event]) -> list[SpeechWord]:
+    return [word for event in events if isinstance(event, SpeechWords) for word in event.words]
+
+
+@pytest.mark.parametrize("codec", [None, PlainCodec(100)], ids=["own", "encoded"])
+def test_words_of_coded_speech_lie_where_those_of_pcm_lie_and_come_with_the_codes_of_their_ends(
+    codec: PlainCodec | None,
+) -> None:
+    pcm = pcm_speech()
+    coded = spoken(speaking(None if codec is None else WireCodec.of(codec, "plain", "1", codec.delay)))
+    assert len(words_of(pcm)) == 8
+    assert words_of(coded) == words_of(pcm)
+    if codec is None:
+        told = [[event for event in events if isinstance(event, SpeechWords)] for events in (pcm, coded)]
+        assert told[0] == told[1], "in the same pieces"
+    sent = 0
+    for event, following in pairwise(coded):
+        if isinstance(event, SpeechWords):
+            assert isinstance(following, SpeechCodes) and following.start == sent
+            assert all(sent < word.end <= sent + following.size for word in event.words)
+        elif isinstance(event, SpeechCodes):
+            sent = event.start + event.size
+    assert sent >= max(word.end for word in words_of(coded))

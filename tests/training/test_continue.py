@@ -14,7 +14,7 @@ import soundfile
 import torch
 
 from voxduct.cli import main
-from voxduct.onnx.continuation import OnnxAcousticLm, OnnxTokenLm
+from voxduct.onnx.continuation import OnnxAcousticLm, OnnxSemanticLm
 from voxduct.onnx.semantic import Clusters
 from voxduct_training.code_lm_export import config as voice_config
 from voxduct_training.code_lm_export import export as export_voice
@@ -144,7 +144,7 @@ def test_narrowed_graphs_step_by_step_say_what_the_models_say_at_once(tmp_path: 
     settings = config(semantic, acoustic, [1])
 
     tokens = rng.integers(0, 320, 12)
-    lm = OnnxTokenLm(tmp_path / "made", settings["semantic_lm"])
+    lm = OnnxSemanticLm(tmp_path / "made", settings["semantic_lm"])
     state = lm.new_state()
     found = np.concatenate([lm.step(part, state) for part in (tokens[:5], tokens[5:6], tokens[6:])])
     with torch.no_grad():

@@ -64,7 +64,7 @@ def add_engine_options(parser: argparse.ArgumentParser, *, hears: bool = True, s
         late = "commit words about so long after their end (default: the model's); more is more accurate and cheaper"
         group.add_argument("--delay", type=delay, metavar="MS", help=late)
     if speaks:
-        group.add_argument("--tts", metavar="MODEL", help="a voice model: an embedded model's name, or a folder")
+        group.add_argument("--tts", metavar="MODEL", help="a voice: an embedded one, a folder, or a pulled one's alias")
     group.add_argument("--device", choices=[device.value for device in Device], default=Device.CPU.value)
     group.add_argument("--threads", type=positive_int, default=1, help="threads within one model run (default 1)")
 

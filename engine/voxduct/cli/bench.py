@@ -27,7 +27,7 @@ from voxduct.cli.arguments import (
     positive_int,
     positive_number,
 )
-from voxduct.loading import load_engine, load_synthesiser
+from voxduct.loading import load_engine, load_own_synthesiser
 from voxduct.offline import hear_text
 
 
@@ -157,7 +157,7 @@ def run_tts(options: argparse.Namespace) -> int:
     """Answers the third question."""
     lists = {name: texts[: options.count] for name, texts in sentence_lists().items()}
     card = machine_card()
-    synthesiser = load_synthesiser(engine_options(options))
+    synthesiser = load_own_synthesiser(engine_options(options))
     frontend, voice = tts.Frontend.of(synthesiser), options.voice or synthesiser.default_voice
     with _server(options) as address:
         readings = tts.speak_all(address, lists, frontend, voice, options.other_voice)

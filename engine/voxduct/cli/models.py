@@ -13,6 +13,7 @@ from voxduct.hub.catalogue import LocalModel, ModelKind, resolve
 from voxduct.hub.client import HubClient
 from voxduct.hub.manifest import problems
 from voxduct.hub.pull import find_here
+from voxduct.hub.voices import find_pulled_voice, find_voice
 
 
 def register(commands: Commands) -> None:
@@ -53,6 +54,8 @@ def run_verify(options: argparse.Namespace) -> int:
 
 
 def _named(name: str) -> list[Manifest]:
+    if (found := find_voice(name)) is not None:
+        return [find_pulled_voice(*found, HubClient())]
     match resolve(name, ModelKind.ASR):
         case LocalModel(folder):
             return [read_manifest(folder)]

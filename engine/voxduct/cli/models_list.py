@@ -14,6 +14,7 @@ from voxduct.hub.curated import CURATED, CuratedModel
 from voxduct.hub.lyra import LYRA
 from voxduct.hub.raw import RawModel
 from voxduct.hub.store import list_pulled
+from voxduct.hub.voices import VOICES, PublishedVoice
 
 
 def register(actions: Commands) -> None:
@@ -30,6 +31,7 @@ def run(options: argparse.Namespace) -> int:
     rows = [_manifest_row(manifest, "embedded") for manifest in embedded()]
     rows += [_manifest_row(manifest, "pulled") for manifest in pulled()]
     rows += [_curated_row(model) for model in CURATED.values()]
+    rows += [_voice_row(voice) for voice in VOICES.values()]
     if all(row["name"] != LYRA.name for row in rows):
         rows.append(_raw_row(LYRA))
     width = max(len(str(row["name"])) for row in rows)
@@ -68,6 +70,18 @@ def _curated_row(model: CuratedModel) -> dict[str, object]:
         "repo_id": model.repo_id,
         "languages": model.languages,
         "parameters": model.parameters,
+    }
+
+
+def _voice_row(voice: PublishedVoice) -> dict[str, object]:
+    return {
+        "name": voice.alias,
+        "kind": "codec-lm",
+        "license": voice.license,
+        "source": "hub",
+        "repo_id": voice.repo_id,
+        "languages": voice.languages,
+        "parameters": voice.parameters,
     }
 
 

@@ -18,6 +18,8 @@ from voxduct.hub.lyra import LYRA
 from voxduct.hub.pull import DEFAULT_PRECISION, pull, pull_folder
 from voxduct.hub.raw import pull_raw
 from voxduct.hub.store import assemble
+from voxduct.hub.voices import find_voice, pull_voice
+from voxduct.onnx.prompted_layout import choose_codec, choose_lm
 from voxduct.onnx.whisper_layout import PRECISIONS, choose_files
 
 LYRA_URL_VARIABLE = "VOXDUCT_LYRA_URL"
@@ -27,7 +29,7 @@ LYRA_URL_VARIABLE = "VOXDUCT_LYRA_URL"
 def register(actions: Commands) -> None:
     """Adds the action."""
     parser = actions.add_parser(
-        "pull", help="fetch a Whisper from a hub or a folder, or Lyra's codec", description=__doc__, allow_abbrev=False
+        "pull", help="fetch a Whisper, a voice or Lyra's codec", description=__doc__, allow_abbrev=False
     )
     parser.add_argument(
         "model", metavar="MODEL", help=f"an alias, owner/name[@REVISION][:PRECISION], a folder, or {LYRA.name}"
@@ -47,6 +49,13 @@ def run(options: argparse.Namespace) -> int:
         check_new(options.to)
     if options.model == LYRA.name:
         print_made(_pull_lyra(options), options.json)
+        return 0
+    if (found := find_voice(options.model)) is not None:
+        voice, precision = found
+        client = HubClient(HubOptions(offline=options.offline))
+        wanted = options.precision or precision
+        manifest = pull_voice(voice, wanted, choose_lm, choose_codec, client, report)
+        print_made(manifest if options.to is None else _copy(manifest, options.to), options.json)
         return 0
     place = resolve(options.model, ModelKind.ASR)
     precision = options.precision or place.precision or DEFAULT_PRECISION
@@ -68,10 +77,12 @@ def _pull_lyra(options: argparse.Namespace) -> Manifest:
     client = HubClient(HubOptions(offline=options.offline))
     address = os.environ.get(LYRA_URL_VARIABLE) or None
     manifest = pull_raw(LYRA, client.cache, report, address=address, offline=client.offline)
-    if options.to is None:
-        return manifest
+    return manifest if options.to is None else _copy(manifest, options.to)
+
+
+def _copy(manifest: Manifest, to: Path) -> Manifest:
     files = {name: manifest.folder / name for name in manifest.files}
-    return assemble(options.to, manifest.name, manifest.version, manifest.license, files, kind=manifest.kind)
+    return assemble(to, manifest.name, manifest.version, manifest.license, files, kind=manifest.kind)
 
 
 def check_new(folder: Path) -> None:

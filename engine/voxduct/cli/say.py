@@ -19,7 +19,7 @@ from voxduct.errors import TextError
 from voxduct.events import SpeechAudio, SpeechAudioStarted, SpeechWord, SpeechWords
 from voxduct.loading import load_synthesiser
 from voxduct.offline import speak
-from voxduct.tts.stream import Synthesiser
+from voxduct.tts.stream import TextToSpeech
 
 
 def register(commands: Commands) -> None:
@@ -86,7 +86,7 @@ class _Said:
         ]
 
 
-def _speak(synthesiser: Synthesiser, text: str, voice: str | None, seed: int) -> _Said:
+def _speak(synthesiser: TextToSpeech, text: str, voice: str | None, seed: int) -> _Said:
     started, first, rate = time.perf_counter(), 0.0, 0
     parts: list[Samples] = [np.zeros(0, np.float32)]
     words: list[SpeechWord] = []

@@ -9,7 +9,7 @@ from pathlib import Path
 from voxduct.cli.arguments import engine_options
 from voxduct.errors import VoiceError
 from voxduct.loading import load_enroller, load_shelf
-from voxduct.tts.stream import Synthesiser
+from voxduct.tts.stream import TextToSpeech
 from voxduct.voices.enrolment import Enroller, run_enrolment
 from voxduct.voices.sound import read_sound
 from voxduct.voices.store import NAME, VoiceStore
@@ -32,19 +32,21 @@ def default_folder() -> Path:
     return (Path(data) if os.path.isabs(data) else Path.home() / ".local" / "share") / "voxduct" / "voices"
 
 
-def choose_voice(options: argparse.Namespace, synthesiser: Synthesiser) -> str | None:
+def choose_voice(options: argparse.Namespace, synthesiser: TextToSpeech) -> str | None:
     """The name to speak with, of a voice that is made or loaded first if it has to be.
 
     Raises:
-        VoiceError: neither a voice nor a file. ClipError: no voice can be made from the file.
+        VoiceError: neither a voice nor a file. ClipError: no voice can be made from the file. ModelError: a voice of
+            one's own, or a clip, for a published model, which takes none.
     """
     wanted: str | None = options.voice
     if wanted is None or wanted in synthesiser.voices:
         return wanted
     store = VoiceStore(options.voices)
     if NAME.fullmatch(wanted) and wanted in store:
-        shelf = load_shelf(load_enroller(engine_options(options), synthesiser), store.folder)
-        synthesiser.add(shelf.ready(store.load(wanted)).primed)
+        enroller = load_enroller(engine_options(options), synthesiser)
+        shelf = load_shelf(enroller, store.folder)
+        enroller.synthesiser.add(shelf.ready(store.load(wanted)).primed)
         return wanted
     path = Path(wanted)
     if not path.is_file():

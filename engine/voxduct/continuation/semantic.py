@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from voxduct.continuation.options import ContinuationConfig
-from voxduct.models import Floats, Ints, TokenLm
+from voxduct.models import Floats, Ints, SemanticLm
 from voxduct.tts.sampling import Rng, SamplingOptions, draw_nucleus
 
 NEVER = np.float32(-1e9)
@@ -22,7 +22,7 @@ class PrimedTokens:
     """Of the first token after the prompt."""
 
 
-def prime_tokens(lm: TokenLm, tokens: Ints, config: ContinuationConfig) -> PrimedTokens:
+def prime_tokens(lm: SemanticLm, tokens: Ints, config: ContinuationConfig) -> PrimedTokens:
     """Runs the prompt's tokens through the model, in one call."""
     state = lm.new_state()
     heard = np.concatenate([[config.clusters], tokens])[-config.semantic_context :]
@@ -33,7 +33,7 @@ class TokenStream:
     """Semantic tokens one by one, drawn by nucleus sampling."""
 
     def __init__(
-        self, lm: TokenLm, config: ContinuationConfig, primed: PrimedTokens, temperature: float, rng: Rng
+        self, lm: SemanticLm, config: ContinuationConfig, primed: PrimedTokens, temperature: float, rng: Rng
     ) -> None:
         self._lm = lm
         self._state = lm.copy_state(primed.state)

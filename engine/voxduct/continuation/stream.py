@@ -15,7 +15,7 @@ from voxduct.continuation.prompt import Prompt
 from voxduct.continuation.semantic import PrimedTokens, TokenStream, prime_tokens
 from voxduct.errors import ModelError
 from voxduct.loudness import limited
-from voxduct.models import AcousticLm, Codec, Ints, SemanticTokenizer, TokenLm
+from voxduct.models import AcousticLm, Codec, Ints, SemanticLm, SemanticTokenizer
 from voxduct.tts.sampling import request_rng
 
 SEMANTIC, ACOUSTIC = 0, 1  # each stage has random numbers of its own
@@ -39,7 +39,7 @@ class Continuer:
     def __init__(
         self,
         tokenizer: SemanticTokenizer,
-        semantic: TokenLm,
+        semantic: SemanticLm,
         acoustic: AcousticLm,
         codec: Codec,
         config: ContinuationConfig,

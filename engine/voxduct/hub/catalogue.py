@@ -15,6 +15,7 @@ from voxduct.errors import ModelError, UnknownModelError
 from voxduct.hub.curated import find_curated
 from voxduct.hub.manifest import MANIFEST_NAME, Manifest, read_manifest
 from voxduct.hub.reference import DEFAULT_REVISION, HubModel, Reference, is_repo_id, parse_reference
+from voxduct.hub.voices import VOICES
 
 PACKAGE = Path(__file__).resolve().parents[1]
 IN_WHEEL = PACKAGE / "_models"
@@ -99,7 +100,11 @@ def _resolve_reference(reference: Reference, kind: ModelKind) -> LocalModel | Hu
     if hears and is_repo_id(name):
         return HubModel(name, revision, reference.precision)
     known = [manifest.name for manifest in embedded() if manifest.kind == kind]
-    others = " nor an alias (`voxduct models list` shows them) nor owner/name on a hub" if hears else ""
+    others = ""
+    if hears:
+        others = " nor an alias (`voxduct models list` shows them) nor owner/name on a hub"
+    elif kind is ModelKind.CODEC_LM:
+        others = f" nor one that is pulled ({', '.join(VOICES)})"
     raise UnknownModelError(
         f"{reference} is neither a folder nor an embedded {kind} model (those: {', '.join(known) or 'none'}){others}",
         param=str(reference),

@@ -63,12 +63,17 @@ def pull(model: HubModel, choose: Chooser, client: HubClient, report: Reporter) 
     if chosen.remark:
         report(f"{model}: {chosen.remark}")
     with locked(client.cache, model.repo_id, f"{model}: waiting for another pull of it to end", report):
-        client.check_room(listing, chosen.files)
-        if missing := client.missing_bytes(listing, chosen.files):
-            report(f"{model}: {human(missing)} to come from {client.address}")
-        paths = {name: _whole_file(client, listing, name) for name in chosen.files}
+        paths = fetch_files(listing, chosen.files, client, report)
         target = model_folder(client.cache, model.repo_id, model.revision, precision)
         return assemble(target, _name(model, precision), listing.commit[:12], listing.license, paths)
+
+
+def fetch_files(listing: Listing, names: tuple[str, ...], client: HubClient, report: Reporter) -> dict[str, Path]:
+    """Whole files in the cache, by name; call it with the repository locked. Raises as `pull` does."""
+    client.check_room(listing, names)
+    if missing := client.missing_bytes(listing, names):
+        report(f"{listing.model}: {human(missing)} to come from {client.address}")
+    return {name: _whole_file(client, listing, name) for name in names}
 
 
 def pull_folder(folder: Path, to: Path | None, choose: Chooser, precision: str, report: Reporter) -> Manifest:

@@ -26,6 +26,15 @@ INPUTS = ("codes", "phones", "age", "speaker", "position", "past_key", "past_val
 OUTPUTS = ("logits", "advance", "present_key", "present_value")
 
 
+def is_own_voice(folder: Path) -> bool:
+    """Whether a folder says that it holds such a model; does not raise."""
+    try:
+        read_config(folder, LM_TYPE, ())
+    except ModelError:
+        return False
+    return True
+
+
 @dataclass(slots=True, eq=False)
 class CacheState:
     """Keys and values of the steps so far, [layers, 1, heads, steps, size] each, and how many steps there were.

@@ -74,8 +74,8 @@ class CachedGraph:
         return found
 
 
-class OnnxTokenLm:
-    """Implements `voxduct.models.TokenLm` on `onnx/semantic_lm.onnx`."""
+class OnnxSemanticLm:
+    """Implements `voxduct.models.SemanticLm` on `onnx/semantic_lm.onnx`."""
 
     def __init__(self, folder: Path, shape: dict[str, Any], options: OrtOptions | None = None) -> None:
         """Raises ModelError when the file is missing or wrong."""
@@ -133,7 +133,7 @@ def load_continuer(folder: Path, codec: Path, options: OrtOptions | None = None)
     config = read_config(folder, CONTINUATION_TYPE, FIELDS)
     return Continuer(
         OnnxSemanticTokenizer(folder, options),
-        OnnxTokenLm(folder, config["semantic_lm"], options),
+        OnnxSemanticLm(folder, config["semantic_lm"], options),
         OnnxAcousticLm(folder, config["acoustic_lm"], int(config["voice_books"]), options),
         OnnxCodec(codec, options),
         _continuation_config(config, folder),

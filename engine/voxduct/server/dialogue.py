@@ -195,7 +195,7 @@ class Dialogue:
             Ready(
                 session=self.name,
                 voices=list(self._backend.voices),
-                voice_sample_rate=self._backend.voice_sample_rate,
+                voice_sample_rate=self._speech_rate(coded=command.speech_codec is not None),
                 max_message_bytes=self._limits.max_message_bytes,
                 max_session_s=self._limits.max_session_s,
                 idle_timeout_s=self._limits.idle_timeout_s,
@@ -291,8 +291,13 @@ class Dialogue:
         self._watch.unread(self._outbox.full, now)
         self.advance()
 
+    def _speech_rate(self, *, coded: bool) -> int:
+        """Hertz of what is sent; 0 when nothing is ever said. Codecs on the wire are of the engine's rate."""
+        voice = self._backend.voice_sample_rate
+        return SAMPLE_RATE if coded and voice else voice
+
     def _account(self, item: Speech) -> None:
-        self._metrics.speech_seconds.inc(item.size / (self._backend.voice_sample_rate or 1))
+        self._metrics.speech_seconds.inc(item.size / self._speech_rate(coded=isinstance(item, SpeechCodes)))
         asked = self._asked.pop(item.id, None)
         if asked is not None:
             self._metrics.first_audio.observe(self._now() - asked)

@@ -21,7 +21,7 @@ from voxduct.session.counts import EngineCounts
 from voxduct.session.hearing import Hearing
 from voxduct.session.speaking import Speaking
 from voxduct.tts.sentence import SpokenSentence
-from voxduct.tts.stream import Synthesiser
+from voxduct.tts.stream import TextToSpeech
 from voxduct.vad import VadOptions
 
 
@@ -31,7 +31,7 @@ class Engine:
 
     vad: VadModel
     recogniser: Recogniser
-    synthesiser: Synthesiser | None = None
+    synthesiser: TextToSpeech | None = None
     second_recogniser: Recogniser | None = None
     """Hears utterances again when there is time, for sessions that want revisions."""
     counts: EngineCounts = field(default_factory=EngineCounts)

@@ -8,7 +8,7 @@ from voxduct.errors import LimitError, TextError
 from voxduct.events import Event
 from voxduct.models import Job
 from voxduct.tts.sentence import SentenceForm, SpokenSentence
-from voxduct.tts.stream import SpeechStream, Synthesiser
+from voxduct.tts.stream import SpeechStream, TextToSpeech
 
 MAX_WAITING_REQUESTS = 32
 
@@ -19,7 +19,7 @@ class Speaking:
     The shell sets `paused` while too much speech waits to be sent or played; no job is offered meanwhile.
     """
 
-    def __init__(self, synthesiser: Synthesiser, form: SentenceForm = SpokenSentence) -> None:
+    def __init__(self, synthesiser: TextToSpeech, form: SentenceForm = SpokenSentence) -> None:
         """`form` says whether samples are made, or codes."""
         self._synthesiser = synthesiser
         self._form = form

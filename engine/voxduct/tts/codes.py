@@ -56,13 +56,6 @@ class CodeStream:
                 return frame
         return None
 
-    def next_frames(self, frames: int) -> Ints:
-        """Up to so many next frames, shape [books, n], n at least 1; only before `done`. Runs the model."""
-        drawn: list[Ints] = []
-        while len(drawn) < frames and (frame := self.next_frame()) is not None:
-            drawn.append(frame)
-        return np.stack(drawn, axis=1)
-
     def _advance(self) -> Ints | None:
         """One step; returns the frame that it completed, if it did."""
         pointer, now = self._pointer, self._codes.shape[1]

@@ -51,6 +51,16 @@ class PhonemeSequence:
         return tuple(SpokenWord(word.text, word.start - start, word.end - start) for word in inside)
 
 
+@dataclass(frozen=True, slots=True)
+class PhonePart:
+    """What is spoken from one state: a sentence, or a part of a long one."""
+
+    ids: list[int]
+    """Phones."""
+    words: tuple[SpokenWord, ...]
+    """And which of them belong to which word."""
+
+
 class Phonemizer:
     """Looks words up, asks the model for unknown ones, joins them. Remembers the model's answers.
 

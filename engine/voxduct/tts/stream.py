@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -36,11 +37,11 @@ from voxduct.tts.codes import CodeStream
 from voxduct.tts.config import VoiceConfig
 from voxduct.tts.lexicon import Lexicon
 from voxduct.tts.normalise import PAUSES, spoken_words
-from voxduct.tts.phonemes import Phonemizer
-from voxduct.tts.sampling import request_rng
-from voxduct.tts.sentence import CodedPiece, PhonePart, Sentence, SentenceForm, SpokenPiece, SpokenSentence
+from voxduct.tts.phonemes import Phonemizer, PhonePart
+from voxduct.tts.sampling import Rng, request_rng
+from voxduct.tts.sentence import CodedPiece, LaggingSound, Sentence, SentenceForm, SpokenPiece, SpokenSentence
 from voxduct.tts.sentences import SentenceSplitter
-from voxduct.tts.voices import PrimedVoice, Voice, prime
+from voxduct.tts.voices import NamedVoice, PrimedVoice, Voice, prime
 from voxduct.tts.word_times import shifted
 
 LONGEST_PIECE_PHONES = 400  # phones spoken from one state; a sentence of more is spoken in parts
@@ -53,16 +54,54 @@ class TtsOptions:
     max_characters: int = 5_000
     """Of one request, all its pieces together."""
     job_frames: tuple[int, ...] = (3, 4, 8, 12)
-    """Code frames of a request's first, second ... job; the last goes on. Small first: the listener waits for it."""
+    """Frames of a request's first, second ... job; the last goes on. Small first: the listener waits for it."""
     sentence_pause_ms: int = 120
     """Silence between two sentences, added to what the voice itself pauses."""
 
 
-class Synthesiser:
-    """Models, lexicon and primed voices that all requests share.
+class TextToSpeech(Protocol):
+    """What speaks sentences; shared by all requests. Its methods run models only where they say so."""
 
-    Only the voices change, and those it was made with never: others come (`add`) and go (`remove`), on the thread that
-    begins requests. A request goes on with the voice that it began with.
+    options: TtsOptions
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        """Names of the voices, at least one."""
+
+    @property
+    def default_voice(self) -> str:
+        """The voice of requests that name none."""
+
+    @property
+    def codec(self) -> Codec | None:
+        """Whose codes its frames are, if any."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Hertz of the speech."""
+
+    @property
+    def frame_size(self) -> int:
+        """Samples of one frame."""
+
+    def voice(self, name: str | None) -> NamedVoice:
+        """The voice that is meant, to begin with as often as wanted; None is the default. Raises VoiceError."""
+
+    def parts(self, text: str) -> list[object]:
+        """A sentence as what is spoken from one state each; empty where nothing can be spoken. May run a model."""
+
+    def begin(
+        self, part: object, voice: NamedVoice, rng: Rng, pause: int = 0, form: SentenceForm = SpokenSentence
+    ) -> Sentence:
+        """Begins to speak a part of a sentence after so many samples of silence; runs no model yet."""
+
+
+class Synthesiser:
+    """Speaks phones with a codec language model (VALL-E family); implements `TextToSpeech`.
+
+    Models, lexicon and voices are shared by all requests. Only the voices change, and those it was made with never:
+    others come (`add`) and go (`remove`), on the thread that begins requests. A request goes on with the voice that it
+    began with.
     """
 
     def __init__(
@@ -142,13 +181,36 @@ class Synthesiser:
             raise VoiceError(f"no voice {name!r}; this server has {', '.join(self.voices)}", param="name")
         del self._voices[name]
 
+    def parts(self, text: str) -> list[object]:
+        """A sentence's phones and words, cut between words where it is too long for one state."""
+        words = spoken_words(text, self.phonemizer.knows)
+        if all(word in PAUSES for word in words):
+            return []
+        sequence = self.phonemizer.phonemize(words)
+        ids = self.config.ids(sequence.phones)
+        parts: list[object] = []
+        start = 0
+        for word in sequence.words:
+            if word.end - start > LONGEST_PIECE_PHONES and word.start > start:
+                parts.append(PhonePart([*ids[start : word.start], ids[-1]], sequence.between(start, word.start)))
+                start = word.start
+        return [*parts, PhonePart(ids[start:], sequence.between(start, len(ids)))]
+
+    def begin(
+        self, part: object, voice: NamedVoice, rng: Rng, pause: int = 0, form: SentenceForm = SpokenSentence
+    ) -> Sentence:
+        """Begins with the voice's cached state."""
+        assert isinstance(part, PhonePart) and isinstance(voice, PrimedVoice)
+        codes = CodeStream(self.lm, self.config, voice, part.ids, rng)
+        return form(codes, LaggingSound(self.codec), pause, part.words)
+
 
 class SpeechStream:
     """One request to speak. At most one job is out at a time; every request ends with one SpeechAudioEnded."""
 
     def __init__(
         self,
-        synthesiser: Synthesiser,
+        synthesiser: TextToSpeech,
         id: str,
         voice: str | None = None,
         seed: int = 0,
@@ -165,7 +227,7 @@ class SpeechStream:
         self._characters = 0
         self._begun = 0
         self._jobs = 0
-        self._parts: deque[PhonePart] = deque()
+        self._parts: deque[object] = deque()
         self._speaking: Sentence | None = None
         self._job_out = self._ended = self._started = self._done = False
         self._samples = 0
@@ -243,7 +305,8 @@ class SpeechStream:
         events: list[Event] = []
         if sounds and not self._started:
             self._started = True
-            events.append(SpeechAudioStarted(self.id, self._voice.voice.name, self._synthesiser.sample_rate))
+            rate = SAMPLE_RATE if isinstance(piece, CodedPiece) else self._synthesiser.sample_rate
+            events.append(SpeechAudioStarted(self.id, self._voice.name, rate))
         if piece.words and self._started:
             events.append(SpeechWords(self.id, shifted(piece.words, self._samples)))
         for sound in sounds:
@@ -275,27 +338,10 @@ class SpeechStream:
     def _begin_sentence(self) -> Sentence | None:
         """The next sentence that has something to say; None when there is none."""
         while not self._parts and self._sentences:
-            self._parts += self._phone_parts(self._sentences.popleft())
+            self._parts += self._synthesiser.parts(self._sentences.popleft())
         if not self._parts:
             return None
         made, rng = self._synthesiser, request_rng(self._seed, self._begun)
         pause = made.options.sentence_pause_ms * made.sample_rate // 1000 if self._begun else 0
         self._begun += 1
-        part = self._parts.popleft()
-        codes = CodeStream(made.lm, made.config, self._voice, part.ids, rng)
-        return self._form(codes, made.codec, pause, part.words)
-
-    def _phone_parts(self, text: str) -> list[PhonePart]:
-        """A sentence's phones and words, cut between words where it is too long for one state."""
-        made = self._synthesiser
-        words = spoken_words(text, made.phonemizer.knows)
-        if all(word in PAUSES for word in words):
-            return []
-        sequence = made.phonemizer.phonemize(words)
-        ids = made.config.ids(sequence.phones)
-        parts, start = [], 0
-        for word in sequence.words:
-            if word.end - start > LONGEST_PIECE_PHONES and word.start > start:
-                parts.append(PhonePart([*ids[start : word.start], ids[-1]], sequence.between(start, word.start)))
-                start = word.start
-        return [*parts, PhonePart(ids[start:], sequence.between(start, len(ids)))]
+        return made.begin(self._parts.popleft(), self._voice, rng, pause, self._form)

@@ -6,12 +6,28 @@ The state is computed once per voice when the engine starts, so at request time 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from voxduct.models import CodeLm, Floats, Ints
 from voxduct.tts.config import VoiceConfig
 from voxduct.tts.pointer import prompt_windows
+
+
+class NamedVoice(Protocol):
+    """A voice that a request can speak with; only what it belongs to knows more of it."""
+
+    @property
+    def name(self) -> str:
+        """As it is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class LearntVoice:
+    """A voice of a model that needs no more than its name."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +49,11 @@ class PrimedVoice:
 
     voice: Voice
     state: object
+
+    @property
+    def name(self) -> str:
+        """The voice's."""
+        return self.voice.name
 
     @property
     def frames(self) -> int:

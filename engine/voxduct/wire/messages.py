@@ -121,7 +121,7 @@ class Ready(ServerMessage, frozen=True, kw_only=True, tag="ready"):
     version: int = PROTOCOL_VERSION
     voices: list[str]
     voice_sample_rate: int
-    """Hertz of the server's speech."""
+    """Hertz of the session's speech."""
     max_message_bytes: int
     max_session_s: float
     idle_timeout_s: float

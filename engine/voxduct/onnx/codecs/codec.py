@@ -16,7 +16,7 @@ from voxduct.models import Ints
 from voxduct.onnx.codecs.books import find_rates
 from voxduct.onnx.codecs.decoder import CodecDecoder
 from voxduct.onnx.codecs.encoder import CodecEncoder, Encoded
-from voxduct.onnx.codecs.families import OWN, read_facts
+from voxduct.onnx.codecs.families import OWN, CodecFacts, read_facts
 from voxduct.onnx.codecs.files import find_files
 from voxduct.onnx.codecs.graph import Graph
 from voxduct.onnx.runtime import OrtOptions
@@ -34,14 +34,20 @@ class ExportedCodec:
     that of a stream only the last piece may be.
     """
 
-    def __init__(self, folder: Path, precision: str | None = None, options: OrtOptions | None = None) -> None:
-        """Opens the graphs; one may be missing, then half of the methods raise.
+    def __init__(
+        self,
+        folder: Path,
+        precision: str | None = None,
+        options: OrtOptions | None = None,
+        facts: CodecFacts | None = None,
+    ) -> None:
+        """Opens the graphs; one may be missing, then half of the methods raise. `facts` go before the folder's own.
 
         Raises:
             ModelError: a file is missing or wrong, or a graph is of a shape that is not understood.
             UnknownModelError: no graph of this precision.
         """
-        facts = read_facts(folder)
+        facts = facts or read_facts(folder)
         files = find_files(folder, facts, precision)
         self.folder = folder
         self._encoder = None if files.encoder is None else CodecEncoder(files.encoder, options)
@@ -61,6 +67,11 @@ class ExportedCodec:
     def streams(self) -> bool:
         """Whether pieces of a recording give what the whole of it gives."""
         return all(side.graph.has_states for side in (self._encoder, self._decoder) if side is not None)
+
+    @property
+    def decoder_streams(self) -> bool:
+        """Whether pieces of codes sound as the whole of them does."""
+        return self._decoder is not None and self._decoder.graph.has_states
 
     def new_encoder_state(self) -> object:
         """The state of an encoder that has heard nothing; raises ModelError when there is no encoder."""
