@@ -13,7 +13,7 @@ from transformers import GenerationConfig, WhisperConfig, WhisperForConditionalG
 from voxduct_training.recognizer import Layer, Recognizer, Shape
 from voxduct_training.tokenizer import CHARACTERS, SPECIALS
 
-NUM_BEAMS = 6  # letters and words can only choose among what is followed
+NUM_BEAMS = 8  # letters and words can only choose among what is followed
 FIRST_SPECIAL = 706  # id of <|endoftext|>: 256 bytes and 450 merges come before it
 
 

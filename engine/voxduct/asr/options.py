@@ -29,8 +29,8 @@ class Shares:
     letters: float = 0.1
     """Little, because letters know nothing of each other: their log-probabilities are several times as great."""
     words: float = 0.25
-    per_word: float = 0.25
-    """Added for each word: a language model alone would rather say few."""
+    per_word: float = 0.0
+    """Added for each word, where a vocabulary alone would say too few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
