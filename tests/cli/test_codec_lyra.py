@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -185,7 +186,13 @@ def test_serve_offers_lyra_only_when_told(
     arguments: tuple[str, ...], offered: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[EngineOptions] = []
+
+    def mute(options: EngineOptions, **rest: object) -> SimpleNamespace:
+        asked.append(options)
+        return SimpleNamespace(synthesiser=None)
+
     monkeypatch.setattr("voxduct.cli.serve.serve", lambda options, load, **rest: load())
-    monkeypatch.setattr("voxduct.cli.serve.load_engine", lambda options, **rest: asked.append(options))
+    monkeypatch.setattr("voxduct.cli.serve.load_engine", mute)
+    monkeypatch.setattr("voxduct.cli.serve.EngineBackend", lambda engine: None)
     assert code_of("serve", *arguments) == 0
     assert asked[0].wire_codecs == offered
