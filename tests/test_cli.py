@@ -169,7 +169,7 @@ def test_say_is_reproducible_and_writes_a_wav(tmp_path: Path, capsys: pytest.Cap
 @pytest.mark.model
 def test_say_words_are_where_they_are_heard(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "a.wav"
-    text = "Good morning everyone, and welcome. Please send the report before Friday."
+    text = "Good morning everyone, and welcome. Please send the report before Friday. We shall meet again after lunch."
     assert code_of("say", text, "-o", str(path), "--words") == 0
     row = json.loads(capsys.readouterr().out)
     said = row["words"]

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.model
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
-    return load_engine(EngineOptions(second_asr=SAME, second_beams=8), speaks=False)
+    return load_engine(EngineOptions(second_asr=SAME, second_beams=12), speaks=False)
 
 
 def clip() -> Samples:
@@ -49,7 +49,7 @@ def heard(engine: Engine, *, revisions: bool) -> tuple[list[Event], int]:
 def test_second_recogniser_of_the_same_name_shares_the_weights(engine: Engine) -> None:
     assert engine.second_recogniser is not None
     assert engine.second_recogniser.model is engine.recogniser.model
-    assert (engine.recogniser.decoding.beams, engine.second_recogniser.decoding.beams) == (4, 8)
+    assert (engine.recogniser.decoding.beams, engine.second_recogniser.decoding.beams) == (8, 12)
 
 
 def test_second_pass_of_the_embedded_model_changes_no_final_and_revises_within_it(engine: Engine) -> None:
