@@ -18,6 +18,7 @@ from voxduct.asr.decode.joint import Joint, Note, Said
 from voxduct.asr.decode.rules import apply_rules
 from voxduct.models import BatchStep, Floats, WhisperModel
 
+WORTH_ASKING = 10.0  # a token so much less likely than the likeliest is not put to letters and words
 ASKED = 2  # times as many continuations are put to the letters as are followed or end
 
 
@@ -126,18 +127,21 @@ def _best_steps(
     paths: Sequence[_Path], logits: Floats, request: Request, count: int, joint: Joint | None
 ) -> list[_Step]:
     """The `count` best continuations, best first; logits of shape [paths, vocabulary]."""
-    steps = [step for row, path in enumerate(paths) for step in _steps(row, path, logits[row], request, count)]
+    within = np.inf if joint is None else WORTH_ASKING
+    steps = [step for row, path in enumerate(paths) for step in _steps(row, path, logits[row], request, count, within)]
     if joint is not None:
         steps = _asked(joint, steps, request.end, ASKED * count)
     return sorted(steps, key=lambda step: step.total, reverse=True)[:count]
 
 
-def _steps(row: int, path: _Path, logits: Floats, request: Request, count: int) -> Iterator[_Step]:
+def _steps(row: int, path: _Path, logits: Floats, request: Request, count: int, within: float) -> Iterator[_Step]:
+    """The `count` best tokens after a path, none less likely than the best by more than `within`."""
     scores = apply_rules(request.rules, _log_softmax(logits), (*request.forced, *path.tokens))
     count = min(count, scores.size)
+    least = scores.max() - within
     for token in np.argpartition(scores, -count)[-count:].tolist():
         logprob = scores[token]
-        if logprob > -np.inf:
+        if logprob > -np.inf and logprob >= least:
             score = float(np.float32(path.score) + logprob)
             yield _Step(row, path, token, float(logprob), score, score)
 

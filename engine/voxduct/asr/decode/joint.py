@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from voxduct.asr.decode.spelling import GAPS, SILENT_SIGNS, Labels, Speller, Spelling, Spelt
 from voxduct.asr.decode.vocabulary import Vocabulary
@@ -103,7 +103,7 @@ class Joint:
         """The words of a hypothesis with a token after it: a matter of look-ups."""
         said = note.said
         for part in self._reader.parts(token):
-            said = replace(said, word=said.word + part) if part else self._finished(said)
+            said = Said(said.last, said.before, said.word + part, said.score) if part else self._finished(said)
         return said
 
     def guess(self, note: Note, said: Said) -> float:
