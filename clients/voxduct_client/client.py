@@ -86,7 +86,7 @@ class Client:
                 await self._load_codecs()
             self._connection = await open_connection(self.url, self.options)
             self._ready = await self._handshake(self._connection)
-        except BaseException:
+        except BaseException:  # cancelled, too: nobody else would close the connection
             await self.close()
             raise
         self._reader = asyncio.create_task(self._read(self._connection), name="voxduct client: read")

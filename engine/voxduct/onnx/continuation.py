@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from voxduct.continuation.options import ContinuationConfig
 from voxduct.continuation.stream import Continuer
 from voxduct.errors import InferenceError, ModelError
 from voxduct.models import Floats, Ints
+from voxduct.onnx.code_lm import CacheState
 from voxduct.onnx.codec import OnnxCodec
 from voxduct.onnx.files import check_names, read_config
 from voxduct.onnx.runtime import OrtOptions, open_session
@@ -22,18 +22,6 @@ CONTINUATION_TYPE = "voxduct-continuation"
 FIELDS = ("clusters", "silent_tokens", "none_code", "delays", "voice_books", "semantic_lm", "acoustic_lm", "sampling")
 CACHE = ("past_key", "past_value")
 OUTPUTS = ("logits", "present_key", "present_value")
-
-
-@dataclass(slots=True, eq=False)
-class CacheState:
-    """Keys and values of the steps so far, [layers, 1, heads, steps, size] each, and how many steps there were.
-
-    The arrays are replaced, never written to, so copies may share them.
-    """
-
-    key: Floats
-    value: Floats
-    position: int = 0
 
 
 class CachedGraph:

@@ -129,7 +129,7 @@ class VoiceStore:
                     file.flush()
                     os.fsync(file.fileno())
                     os.replace(file.name, path)
-                except BaseException:
+                except BaseException:  # interrupted, too: half a file must not stay
                     Path(file.name).unlink(missing_ok=True)
                     raise
             self._sync()

@@ -78,7 +78,8 @@ class _Finished:
     def beats(self, best: _Step) -> bool:
         """Whether the best step that goes on is no better than the worst of them, of which there are enough.
 
-        Sums only fall: where they are compared as they are, the best that has ended need not wait for others.
+        Sums hardly ever rise (a word may be likelier after another than alone): where they are compared as they are,
+        the best that has ended need not wait for others.
         """
         if self._penalty is None:
             return bool(self._kept) and best.total <= self._kept[0][0]
