@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from voxduct.asr.decode.vocabulary import SENTENCE, STEP, Vocabulary
+from voxduct.asr.decode.vocabulary import FIGURE, SENTENCE, STEP, UNKNOWN_WORD, Vocabulary, unknown
 from voxduct.errors import ModelError
 
 WORDS = [SENTENCE, "a", "the", "then", "theory"]
@@ -40,9 +40,10 @@ def test_vocabulary_beginning_gets_what_its_likeliest_word_gets(beginning: str, 
     assert vocabulary().best_logprob(beginning) == -STEP * steps
 
 
-def test_vocabulary_beginning_of_no_word_gets_nothing() -> None:
-    assert vocabulary().best_logprob("thx") is None
-    assert vocabulary().number("thx") is None
+@pytest.mark.parametrize(("word", "price"), [("thx", UNKNOWN_WORD), ("4", FIGURE), ("42", 2 * FIGURE)])
+def test_vocabulary_beginning_of_no_word_gets_what_an_unknown_one_does(word: str, price: float) -> None:
+    assert vocabulary().best_logprob(word) == unknown(word) == price
+    assert vocabulary().number(word) is None
 
 
 def test_vocabulary_tables_of_different_lengths_are_refused() -> None:

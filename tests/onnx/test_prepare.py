@@ -175,6 +175,22 @@ def test_prepare_decoder_fed_in_pieces_says_what_it_says_to_the_whole(prepared: 
     np.testing.assert_allclose(np.concatenate([one.logits for one in pieces]), whole.logits, atol=1e-4)
 
 
+def test_prepare_decoder_rows_that_come_and_go_say_what_each_says_alone(prepared: dict[str, Path]) -> None:
+    made = OnnxWhisper(prepared["tiny.en"])
+    encoding = made.encode(RNG.standard_normal((80, 200)).astype(np.float32))
+    state, said = made.new_state(encoding), [[5]]
+    made.decode(said[0], state)
+    for rows in ([0, 0, 0], [2, 0], [1, 0], [0, 1, 1, 0], [3], [0]):
+        made.select(rows, state)
+        said = [[*said[row], 7 + place] for place, row in enumerate(rows)]
+        step = made.decode_batch(np.array([[text[-1]] for text in said]), state)
+        for row, text in enumerate(said):
+            alone = made.decode(text, made.new_state(encoding))
+            np.testing.assert_allclose(step.logits[row, -1], alone.logits[-1], atol=1e-4)
+            assert step.attention is not None and alone.attention is not None
+            np.testing.assert_allclose(step.attention[row, :, -1], alone.attention[:, -1], atol=1e-4)
+
+
 def test_prepare_batch_of_windows_is_accepted(exports: Exports, prepared: dict[str, Path]) -> None:
     features = np.concatenate([noise(exports["tiny.en"], 200), noise(exports["tiny.en"], 200)])
     apart = np.concatenate([encoded(prepared["tiny.en"], one[None]) for one in features])

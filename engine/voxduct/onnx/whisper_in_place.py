@@ -56,7 +56,7 @@ class InPlaceState:
     """Of each row."""
     binding: Binding
     buffers: dict[str, Floats] = field(default_factory=dict)
-    """The decoder's own keys and values by `past_key_values.*`, shape [rows, heads, room, width]."""
+    """The decoder's own keys and values by `past_key_values.*`, shape [rows or more, heads, room, width]."""
     room: int = 0
     position: int = 0
     """Tokens fed so far."""
@@ -118,11 +118,15 @@ class InPlaceDecoder:
         state = checked(state, InPlaceState)
         if list(rows) == list(range(len(state.encodings))):
             return
-        windows = state.windows
+        windows, count = state.windows, len(state.encodings)
         state.encodings = tuple(state.encodings[row] for row in rows)
-        state.step = None
         filled = {name: buffer[np.asarray(rows), :, : state.position] for name, buffer in state.buffers.items()}
-        self._allocate(state, state.room, filled)
+        if any(len(buffer) < len(rows) for buffer in state.buffers.values()):
+            self._allocate(state, state.room)
+        for name, part in filled.items():
+            state.buffers[name][: len(rows), :, : state.position] = part
+        if len(rows) != count:
+            self._bind_own(state)
         if state.windows != windows:
             self._bind_cross(state)
 
@@ -130,18 +134,26 @@ class InPlaceDecoder:
         room = max(state.room, self._first_room)
         while room < needed:
             room *= 2
-        self._allocate(state, room, {name: buffer[:, :, : state.position] for name, buffer in state.buffers.items()})
+        rows = len(state.encodings)
+        filled = {name: buffer[:rows, :, : state.position] for name, buffer in state.buffers.items()}
+        self._allocate(state, room)
+        for name, part in filled.items():
+            state.buffers[name][:, :, : state.position] = part
+        self._bind_own(state)
 
-    def _allocate(self, state: InPlaceState, room: int, filled: dict[str, Floats]) -> None:
-        """New buffers with what is filled of the old ones, each bound as past and as present."""
+    def _allocate(self, state: InPlaceState, room: int) -> None:
+        """New buffers, a row for each encoding."""
         for name in self._own:
             _, heads, _, width = self._graph.inputs[name].shape
-            buffer = np.zeros((len(state.encodings), heads, room, width), self._graph.floats(name))
-            if name in filled:
-                buffer[:, :, : state.position] = filled[name]
-            state.buffers[name] = buffer
-            state.binding.bind(name, as_value(buffer), output=name.replace("past_key_values", "present", 1))
+            state.buffers[name] = np.zeros((len(state.encodings), heads, room, width), self._graph.floats(name))
         state.room = room
+
+    def _bind_own(self, state: InPlaceState) -> None:
+        """The rows that are used of the buffers, each as past and as present."""
+        for name, buffer in state.buffers.items():
+            rows = as_value(buffer[: len(state.encodings)])
+            state.binding.bind(name, rows, output=name.replace("past_key_values", "present", 1))
+        state.step = None
 
     def _bind_cross(self, state: InPlaceState) -> None:
         windows = state.windows
@@ -149,6 +161,7 @@ class InPlaceDecoder:
             made = [window.outputs[cross_output(name)] for window in windows]
             whole = made[0] if len(made) == 1 else as_value(np.concatenate([value.numpy() for value in made]))
             state.binding.bind(name, whole)
+        state.step = None
 
     def _by_row(self, looks: Floats, rows: int, count: int, state: InPlaceState) -> Floats:
         """[windows, heads, rows of a window * tokens, frames] as [rows, heads, tokens, frames], padding cut off."""

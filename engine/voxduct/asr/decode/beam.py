@@ -9,17 +9,17 @@ say besides (`joint`), hypotheses are compared by the sum of all scores, whateve
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from voxduct.asr.decode.greedy import Decoded, Hypothesis, Request, StopReason
-from voxduct.asr.decode.joint import Joint, Note, Said
+from voxduct.asr.decode.joint import Joint, Note
 from voxduct.asr.decode.rules import apply_rules
-from voxduct.models import BatchStep, Floats, WhisperModel
+from voxduct.asr.decode.shortlist import shortlist
+from voxduct.models import BatchStep, Floats, Ints, WhisperModel
 
-WORTH_ASKING = 10.0  # a token so much less likely than the likeliest is not put to letters and words
-ASKED = 2  # times as many continuations are put to the letters as are followed or end
+HOPELESS = 5.0  # where letters and words have a say, what scores so much less than the best is not followed any more
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +37,10 @@ class _Path:
 
     def attended(self, attention: Floats | None, row: int) -> _Path:
         """After its last token was fed as `row` of a batch; attention of shape [rows, heads, 1, frames]."""
-        return self if attention is None else replace(self, rows=(*self.rows, attention[row, :, -1]))
+        if attention is None:
+            return self
+        rows = (*self.rows, attention[row, :, -1])
+        return _Path(self.tokens, self.logprobs, rows, self.score, self.note)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,6 +120,8 @@ def beam_search(
     while True:
         steps = _best_steps(paths, logits, request, 2 * beams, joint)
         going_on = _sort_out(steps, request.end, limit, finished, beams)
+        if joint is not None:
+            going_on = [step for step in going_on if step.total >= going_on[0].total - HOPELESS]
         if not going_on or finished.beats(going_on[0]):
             return _told(told, finished.best(), request.end)
         model.select([step.row for step in going_on], state)
@@ -128,48 +133,55 @@ def _best_steps(
     paths: Sequence[_Path], logits: Floats, request: Request, count: int, joint: Joint | None
 ) -> list[_Step]:
     """The `count` best continuations, best first; logits of shape [paths, vocabulary]."""
-    within = np.inf if joint is None else WORTH_ASKING
-    steps = [step for row, path in enumerate(paths) for step in _steps(row, path, logits[row], request, count, within)]
-    if joint is not None:
-        steps = _asked(joint, steps, request.end, ASKED * count)
+    tokens, logprobs = _likely(paths, logits, request, count)
+    scores = logprobs + np.array([[path.score] for path in paths], np.float32)
+    if joint is None:
+        steps = [
+            _Step(row, paths[row], token, logprob, score, score)
+            for row, several in enumerate(zip(tokens.tolist(), logprobs.tolist(), scores.tolist(), strict=True))
+            for token, logprob, score in zip(*several, strict=True)
+            if logprob > -np.inf
+        ]
+    else:
+        steps = list(_asked(joint, paths, tokens, logprobs, scores, request.end))
     return sorted(steps, key=lambda step: step.total, reverse=True)[:count]
 
 
-def _steps(row: int, path: _Path, logits: Floats, request: Request, count: int, within: float) -> Iterator[_Step]:
-    """The `count` best tokens after a path, none less likely than the best by more than `within`."""
-    scores = apply_rules(request.rules, _log_softmax(logits), (*request.forced, *path.tokens))
-    count = min(count, scores.size)
-    least = scores.max() - within
-    for token in np.argpartition(scores, -count)[-count:].tolist():
-        logprob = scores[token]
-        if logprob > -np.inf and logprob >= least:
-            score = float(np.float32(path.score) + logprob)
-            yield _Step(row, path, token, float(logprob), score, score)
-
-
-def _asked(joint: Joint, steps: Sequence[_Step], end: int, count: int) -> list[_Step]:
-    """The likelier steps, scored by all who have a say; letters, which cost most, are asked about `count` of them.
-
-    Of those that say the same, with other capitals, marks or tokens, the best one goes on.
-    """
-    longer = [(step, joint.said(_note(step), step.token)) for step in steps if step.token != end]
-    longer.sort(key=lambda one: one[0].score + joint.guess(_note(one[0]), one[1]), reverse=True)
-    best: dict[str, tuple[_Step, Said]] = {}
-    for step, said in longer:
-        best.setdefault(said.text, (step, said))
-    going = list(best.values())[:count]
-    notes = joint.follow([(_note(step), step.token, said) for step, said in going])
-    found = [
-        replace(step, note=note, total=step.score + note.score) for (step, _), note in zip(going, notes, strict=True)
+def _likely(paths: Sequence[_Path], logits: Floats, request: Request, count: int) -> tuple[Ints, Floats]:
+    """The `count` likeliest tokens after each path, in no order, and their log-probabilities; -inf: forbidden."""
+    allowed = [
+        apply_rules(request.rules, row, (*request.forced, *path.tokens))
+        for path, row in zip(paths, _log_softmax(logits), strict=True)
     ]
-    ending = [step for step in steps if step.token == end]
-    return found + [replace(step, note=_note(step), total=step.score + joint.end(_note(step))) for step in ending]
+    scores = np.stack(allowed)
+    count = min(count, scores.shape[1])
+    tokens = np.argpartition(scores, -count, axis=1)[:, -count:]
+    return tokens, np.take_along_axis(scores, tokens, axis=1)
 
 
-def _note(step: _Step) -> Note:
-    if step.path.note is None:
+def _asked(
+    joint: Joint, paths: Sequence[_Path], tokens: Ints, logprobs: Floats, scores: Floats, end: int
+) -> Iterator[_Step]:
+    """The likelier steps, scored by all who have a say; tokens and scores of shape [paths, tokens]."""
+    notes = [_note(path) for path in paths]
+    ending = tokens == end
+    listed = shortlist(joint, notes, tokens, np.where(ending, -np.inf, scores), tokens.shape[1])
+    places = [divmod(place, tokens.shape[1]) for place, _ in listed]
+    asked = [
+        (notes[row], int(tokens[row, column]), said) for (row, column), (_, said) in zip(places, listed, strict=True)
+    ]
+    for (row, column), (_, token, _), note in zip(places, asked, joint.follow(asked), strict=True):
+        score = float(scores[row, column])
+        yield _Step(row, paths[row], token, float(logprobs[row, column]), score, score + note.score, note)
+    for row, column in zip(*np.nonzero(ending & (logprobs > -np.inf)), strict=True):
+        score, note = float(scores[row, column]), notes[row]
+        yield _Step(int(row), paths[row], end, float(logprobs[row, column]), score, score + joint.end(note), note)
+
+
+def _note(path: _Path) -> Note:
+    if path.note is None:
         raise ValueError("a path that letters and words were never told of")
-    return step.path.note
+    return path.note
 
 
 def _sort_out(steps: Sequence[_Step], end: int, limit: int, finished: _Finished, beams: int) -> list[_Step]:
@@ -199,6 +211,6 @@ def _told(hypothesis: Hypothesis, last: _Step, end: int) -> Decoded:
 
 
 def _log_softmax(logits: Floats) -> Floats:
-    shifted = logits - logits.max()
-    normal: Floats = shifted - np.log(np.exp(shifted).sum())
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    normal: Floats = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return normal

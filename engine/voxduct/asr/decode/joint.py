@@ -10,13 +10,14 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from voxduct.asr.decode.spelling import GAPS, SILENT_SIGNS, Labels, Speller, Spelling, Spelt
-from voxduct.asr.decode.vocabulary import Vocabulary
+from voxduct.asr.decode.vocabulary import Vocabulary, unknown
 from voxduct.asr.options import Shares
+from voxduct.models import Floats, Ints
 
 GAP = re.compile(f"[{re.escape(''.join(GAPS))}]+")
-UNKNOWN_WORD = -24.0  # log-probability of a word that no vocabulary of tens of thousands has
-FIGURE = -8.0  # of each digit, which is read as a word or more
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Note:
     spelt: Spelt
     gap: bool
     said: Said
+    whole: Said
+    """The same, were the word that is being written whole."""
     score: float
 
 
@@ -90,11 +93,12 @@ class Joint:
 
     def __init__(self, reader: TokenReader, spelling: Spelling, vocabulary: Vocabulary | None, shares: Shares) -> None:
         self._reader, self._spelling, self._vocabulary, self._shares = reader, spelling, vocabulary, shares
+        self._openings: dict[int, float] = {}
 
     def begin(self, forced: Sequence[int]) -> Note:
         """A hypothesis of the forced tokens alone."""
         first = self._vocabulary.begin if self._vocabulary else None
-        note = Note(self._spelling.nothing(), False, Said(first), 0.0)
+        note = Note(self._spelling.nothing(), False, Said(first), Said(first), 0.0)
         for token in forced:
             note = self.follow([(note, token, self.said(note, token))])[0]
         return note
@@ -102,13 +106,39 @@ class Joint:
     def said(self, note: Note, token: int) -> Said:
         """The words of a hypothesis with a token after it: a matter of look-ups."""
         said = note.said
-        for part in self._reader.parts(token):
-            said = Said(said.last, said.before, said.word + part, said.score) if part else self._finished(said)
+        for number, part in enumerate(self._reader.parts(token)):
+            if part:
+                said = Said(said.last, said.before, said.word + part, said.score)
+            else:
+                said = self._finished(said) if number else note.whole
         return said
 
     def guess(self, note: Note, said: Said) -> float:
         """The score of a hypothesis with a token after it, before the letters are asked about that."""
         return self._shares.letters * note.spelt.logprob + said.score + self._ahead(said.word)
+
+    def bounds(self, notes: Sequence[Note], tokens: Ints) -> Floats:
+        """About what a guess can be at best: each hypothesis with its row of tokens, of shape [hypotheses, tokens].
+
+        A token that begins a word and says nothing else is guessed exactly. For the others nothing is looked up.
+        """
+        letters = self._shares.letters
+        same_word = [[letters * note.spelt.logprob + note.said.score + self._ahead(note.said.word)] for note in notes]
+        next_word = [[letters * note.spelt.logprob + note.whole.score] for note in notes]
+        openings = np.array([self._opening(token) for token in tokens.ravel().tolist()]).reshape(tokens.shape)
+        return np.where(np.isnan(openings), same_word, openings + next_word)
+
+    def _opening(self, token: int) -> float:
+        """What a token that begins a word adds by it; not a number for one that does not."""
+        if token not in self._openings:
+            match self._reader.parts(token):
+                case ("", word):
+                    self._openings[token] = self._ahead(word)
+                case ("", *_):
+                    self._openings[token] = 0.0
+                case _:
+                    self._openings[token] = np.nan
+        return self._openings[token]
 
     def follow(self, steps: Sequence[tuple[Note, int, Said]]) -> list[Note]:
         """Hypotheses with a token after each: what was thought before it, the token, the words with it."""
@@ -119,19 +149,18 @@ class Joint:
         found = []
         for (_, _, said), piece, letters in zip(steps, pieces, spelt, strict=True):
             score = self._shares.letters * letters.logprob + said.score + self._ahead(said.word)
-            found.append(Note(letters, piece.gap, said, score))
+            found.append(Note(letters, piece.gap, said, self._finished(said), score))
         return found
 
     def end(self, note: Note) -> float:
         """The score of a hypothesis that ends here."""
-        return self._shares.letters * self._spelling.whole(note.spelt) + self._finished(note.said).score
+        return self._shares.letters * self._spelling.whole(note.spelt) + note.whole.score
 
     def _ahead(self, word: str) -> float:
         """What the word that is being written can get at best: without it, long words would look better than short."""
         if not word or self._vocabulary is None:
             return 0.0
-        best = self._vocabulary.best_logprob(word)
-        return self._shares.words * (_unknown(word) if best is None else best) + self._shares.per_word
+        return self._shares.words * self._vocabulary.best_logprob(word) + self._shares.per_word
 
     def _finished(self, said: Said) -> Said:
         """The word that was being written is whole."""
@@ -141,11 +170,5 @@ class Joint:
         if self._vocabulary is None:
             return Said(None, before)
         number = self._vocabulary.number(said.word)
-        logprob = _unknown(said.word) if number is None else self._vocabulary.logprob(number, said.last)
+        logprob = unknown(said.word) if number is None else self._vocabulary.logprob(number, said.last)
         return Said(number, before, "", said.score + self._shares.words * logprob + self._shares.per_word)
-
-
-def _unknown(word: str) -> float:
-    """Log-probability of a word that is not in the vocabulary, or of as many words as figures are read as."""
-    figures = sum(sign.isdigit() for sign in word)
-    return UNKNOWN_WORD if any(sign.isalpha() for sign in word) else FIGURE * max(figures, 1)

@@ -98,15 +98,16 @@ class Spelling:
         """Each text with a piece after it."""
         found = list(texts)
         for place in range(max(map(len, labels), default=0)):
-            rows = [
-                row
-                for row, piece in enumerate(labels)
-                if place < len(piece) and not piece[place] == found[row].last == ANYTHING
-            ]
-            if rows:
-                longer = self._extended([found[row] for row in rows], [labels[row][place] for row in rows])
-                for row, text in zip(rows, longer, strict=True):
-                    found[row] = text
+            alike: dict[tuple[int, int], list[int]] = {}  # rows in which the same text goes on in the same way
+            for row, piece in enumerate(labels):
+                if place < len(piece) and not piece[place] == found[row].last == ANYTHING:
+                    alike.setdefault((id(found[row]), piece[place]), []).append(row)
+            if alike:
+                firsts = [rows[0] for rows in alike.values()]
+                longer = self._extended([found[row] for row in firsts], [labels[row][place] for row in firsts])
+                for rows, text in zip(alike.values(), longer, strict=True):
+                    for row in rows:
+                        found[row] = text
         return found
 
     def whole(self, text: Spelt) -> float:
@@ -115,20 +116,25 @@ class Spelling:
 
     def _extended(self, texts: Sequence[Spelt], labels: Sequence[int]) -> list[Spelt]:
         """By a label each. The recurrences over frames become running sums in units of the cumulated chances."""
-        resting = np.stack([text.resting for text in texts])
-        same = np.array([text.last == label for text, label in zip(texts, labels, strict=True)])[:, None]
-        before = np.logaddexp(np.where(same, NEVER, np.stack([text.ending for text in texts])), resting)
-        before = np.roll(before, 1, axis=1)  # ready to go on by the frame before
-        before[:, 0] = [0.0 if text.last is None else NEVER for text in texts]
+        resting = np.array([text.resting for text in texts])
+        ending = np.array([text.ending for text in texts])
+        ending[[text.last == label for text, label in zip(texts, labels, strict=True)]] = NEVER
+        before = _later(np.logaddexp(ending, resting), [0.0 if text.last is None else NEVER for text in texts])
         chances, sums = self._chances[list(labels)], self._sums[list(labels)]
         ending = _recurrent(before, chances, sums)
-        rested = np.concatenate([np.full((len(texts), 1), NEVER), ending[:, :-1]], axis=1)
-        resting = _recurrent(rested, self._chances[BLANK], self._sums[BLANK])
-        logprobs = np.logaddexp.reduce(np.maximum(before + chances, NEVER), axis=1)
-        return [
-            Spelt(ending[row], resting[row], label, float(logprob))
-            for row, (label, logprob) in enumerate(zip(labels, logprobs, strict=True))
-        ]
+        resting = _recurrent(_later(ending, NEVER), self._chances[BLANK], self._sums[BLANK])
+        begun = np.maximum(before + chances, NEVER)
+        top = begun.max(axis=1, keepdims=True)
+        logprobs = top[:, 0] + np.log(np.exp(begun - top).sum(axis=1))
+        return [Spelt(*found) for found in zip(ending, resting, labels, logprobs.tolist(), strict=True)]
+
+
+def _later(scores: Floats, first: float | list[float]) -> Floats:
+    """Each score a frame later; `first` comes in the first one."""
+    found = np.empty_like(scores)
+    found[:, 0] = first
+    found[:, 1:] = scores[:, :-1]
+    return found
 
 
 def _recurrent(entered: Floats, chances: Floats, sums: Floats) -> Floats:

@@ -24,6 +24,8 @@ LAST_SIGN: Final = "\U0010ffff"
 REMEMBERED: Final = 50_000  # beginnings of words, whose best word is not looked up again
 SENTENCE: Final = "<s>"
 """The word before the first."""
+UNKNOWN_WORD: Final = -24.0  # log-probability of a word that no vocabulary of tens of thousands has
+FIGURE: Final = -8.0  # of each digit, which is read as a word or more
 
 
 class Vocabulary:
@@ -42,7 +44,7 @@ class Vocabulary:
         self, words: list[str], unigrams: Table, backoffs: Table, counts: Table, followers: Table, bigrams: Table
     ) -> None:
         self._words = words
-        self._best: dict[str, float | None] = {}
+        self._best: dict[str, float] = {}
         self._numbers = {word: number for number, word in enumerate(words)}
         self._unigrams, self._backoffs = unigrams, backoffs
         self._starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
@@ -69,16 +71,19 @@ class Vocabulary:
             return -STEP * float(self._bigrams[place])
         return -STEP * (float(self._unigrams[number]) + float(self._backoffs[after]))
 
-    def best_logprob(self, beginning: str) -> float | None:
-        """Of the likeliest word that begins so, alone; None where there is no such word."""
-        if beginning not in self._best:
-            first = bisect.bisect_left(self._words, beginning)
-            last = bisect.bisect_left(self._words, beginning + LAST_SIGN)
-            found = None if first == last else -STEP * float(self._unigrams[first:last].min())
+    def best_logprob(self, beginning: str) -> float:
+        """Of the likeliest word that begins so, alone; where there is no such word, of an unknown one."""
+        found = self._best.get(beginning)
+        if found is None:
             if len(self._best) >= REMEMBERED:
                 self._best.clear()
-            self._best[beginning] = found
-        return self._best[beginning]
+            found = self._best[beginning] = self._best_of(beginning)
+        return found
+
+    def _best_of(self, beginning: str) -> float:
+        first = bisect.bisect_left(self._words, beginning)
+        last = bisect.bisect_left(self._words, beginning + LAST_SIGN)
+        return unknown(beginning) if first == last else -STEP * float(self._unigrams[first:last].min())
 
     @classmethod
     def load(cls, path: Path) -> Vocabulary:
@@ -90,3 +95,9 @@ class Vocabulary:
                 return cls(words, *(tables[name] for name in names))
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise ModelError(f"{path} is not a vocabulary: {error}; fetch the model again") from error
+
+
+def unknown(word: str) -> float:
+    """Log-probability of a word that is in no vocabulary, or of as many words as figures are read as."""
+    figures = sum(sign.isdigit() for sign in word)
+    return UNKNOWN_WORD if any(sign.isalpha() for sign in word) else FIGURE * max(figures, 1)
