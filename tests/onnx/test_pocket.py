@@ -32,7 +32,7 @@ from voxduct.onnx.pocket.sentencepiece import read_sentencepiece
 from voxduct.tts.pocket.frames import LatentFrames, LatentSound
 from voxduct.tts.pocket.synthesiser import PocketSynthesiser
 from voxduct.tts.sampling import request_rng
-from voxduct.tts.stream import TtsOptions
+from voxduct.tts.text_to_speech import TtsOptions
 
 CLIP = (np.random.default_rng(0).standard_normal(FRAME * 8) * 0.1).astype(np.float32)
 TEXT = "hello good day, hello. Good day!"

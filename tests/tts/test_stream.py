@@ -6,12 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes_speaking import FakeLm, fake_synthesiser, fake_voice
-from voxduct.errors import InferenceError, ModelError, TextError, VoiceError
+from voxduct.errors import InferenceError, TextError, VoiceError
 from voxduct.events import Event, Failed, SpeechAudio, SpeechAudioEnded, SpeechAudioStarted, SpeechEnd, SpeechWords
 from voxduct.loudness import KNEE, limited
 from voxduct.models import JobKind
 from voxduct.tts.silence import BLOCK, LONGEST_CUT, LeadingSilence
-from voxduct.tts.stream import SpeechStream, Synthesiser, TtsOptions
+from voxduct.tts.stream import SpeechStream
+from voxduct.tts.synthesiser import Synthesiser
+from voxduct.tts.text_to_speech import TtsOptions
 
 TEXT = "Hello world. The dog! How are you, cat?"
 
@@ -204,18 +206,6 @@ def test_speech_stream_endless_word_is_spoken_in_parts() -> None:
     events = speak(fake_synthesiser(lm=FakeLm(lambda n: 99.0)), [digits])
     assert isinstance(events[-1], SpeechAudioEnded)
     assert events[-1].reason is SpeechEnd.COMPLETED
-
-
-def test_synthesiser_names_voices_and_default() -> None:
-    synthesiser = fake_synthesiser()
-    assert synthesiser.voices == ("ada", "ben")
-    assert synthesiser.default_voice == "ada"
-    assert (synthesiser.sample_rate, synthesiser.frame_size) == (16000, 320)
-
-
-def test_synthesiser_without_voices_raises_model_error() -> None:
-    with pytest.raises(ModelError):
-        fake_synthesiser(voices=[])
 
 
 def test_leading_silence_is_cut_and_the_start_faded_in() -> None:
