@@ -113,3 +113,32 @@ def test_speech_stream_long_sentence_spoken_in_parts_has_all_its_words(monkeypat
     assert [word.text for word in words] == "hello world hello dog hello apple hello cat hello you".split()
     assert all(one.end <= other.start for one, other in pairwise(words))
     assert words[-1].end <= len(sound(events))
+
+
+CLAUSES = "Hello the apple and the dog, how are you the cat?"
+
+
+def test_speech_stream_words_of_clauses_are_the_frames_of_their_phones(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[CodeStream] = []
+
+    class Watched(CodeStream):
+        def __init__(self, *arguments: object) -> None:
+            super().__init__(*arguments)  # type: ignore[arg-type]
+            made.append(self)
+
+    monkeypatch.setattr(synthesisers, "CodeStream", Watched)
+    events = speak(fake_synthesiser(), [CLAUSES])
+    words = words_of(events)
+    assert [word.text for word in words] == "hello the apple and the dog how are you the cat".split()
+    _, second = made
+    how = words[6]
+    assert how.end - how.start == sum(1 <= place < 3 for place in second.places) * FRAME  # hh aw
+    after = len(second.places) - sum(place < 1 for place in second.places)
+    assert len(sound(events)) - how.start == after * FRAME
+
+
+def test_speech_stream_words_behind_a_clause_are_later_by_its_pause() -> None:
+    without, later = (
+        words_of(speak(fake_synthesiser(options=TtsOptions(clause_pause_ms=pause)), [CLAUSES])) for pause in (0, 40)
+    )
+    assert list(later) == [*without[:6], *shifted(without[6:], 640)]

@@ -6,8 +6,9 @@
         events = stream.receive(job.run())          # the shell runs jobs wherever it likes
     assert stream.done
 
-Sentences are spoken one by one; each begins with the voice's cached state and random numbers of its own, so the
-samples depend on text, voice and seed alone: not on how the text was cut, nor on how large the jobs were.
+Sentences and long ones' clauses are spoken one by one; each begins with the voice's cached state and random numbers of
+its own, so the samples depend on text, voice and seed alone: not on how the text was cut, nor on how large the jobs
+were.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from voxduct.events import (
     SpeechWords,
 )
 from voxduct.models import Job, JobKind
+from voxduct.tts.clauses import Clause
 from voxduct.tts.sampling import request_rng
 from voxduct.tts.sentence import CodedPiece, Sentence, SentenceForm, SpokenPiece, SpokenSentence
 from voxduct.tts.sentences import SentenceSplitter
@@ -54,12 +56,14 @@ class SpeechStream:
         self._voice = synthesiser.voice(voice)
         self._seed = seed
         self._form = form
-        self._splitter = SentenceSplitter()
-        self._sentences: deque[str] = deque()
+        self._splitter = SentenceSplitter(clauses=synthesiser.options.clauses)
+        self._clauses: deque[Clause] = deque()
         self._characters = 0
         self._begun = 0
         self._jobs = 0
         self._parts: deque[object] = deque()
+        self._pause_ms = 0  # of silence before the next part
+        self._pause_after_ms = 0  # after the last of these parts
         self._speaking: Sentence | None = None
         self._job_out = self._ended = self._started = self._done = False
         self._samples = 0
@@ -70,7 +74,7 @@ class SpeechStream:
         return self._done
 
     def feed(self, text: str) -> None:
-        """More text. Sentences become due as soon as they are certain.
+        """More text. Sentences and clauses become due as soon as they are certain.
 
         Raises:
             TextError: too much text; the piece was not taken, what came before it is still spoken.
@@ -84,17 +88,17 @@ class SpeechStream:
             )
         if not self._ended and not self._done:
             self._characters += len(text)
-            self._sentences += self._splitter.feed(text)
+            self._clauses += self._splitter.feed(text)
 
     def end(self) -> None:
         """No more text will come. Text without anything to speak fails as an event of its own (`bad_text`)."""
         if not self._ended and not self._done:
-            self._sentences += self._splitter.flush()
+            self._clauses += self._splitter.flush()
             self._ended = True
 
     def next_job(self) -> Job | None:
-        """The next piece of speech to compute; None when one is out, or no whole sentence is there yet."""
-        idle = self._speaking is None and not self._sentences and not self._ended
+        """The next piece of speech to compute; None when one is out, or nothing is certain yet."""
+        idle = self._speaking is None and not self._clauses and not self._ended
         if self._done or self._job_out or idle:
             return None
         sizes = self._synthesiser.options.job_frames
@@ -113,7 +117,7 @@ class SpeechStream:
         if result.last:
             self._speaking = None
         events = self._say(result)
-        if self._ended and self._speaking is None and not self._sentences and not self._parts:
+        if self._ended and self._speaking is None and not self._clauses and not self._parts:
             if not self._begun:
                 return self._fail_empty()
             events.append(self._end_with(SpeechEnd.COMPLETED))
@@ -155,25 +159,35 @@ class SpeechStream:
     def _end_with(self, reason: SpeechEnd) -> Event:
         self._done = True
         self._speaking = None
-        self._sentences.clear()
+        self._clauses.clear()
         self._parts.clear()
         return SpeechAudioEnded(self.id, reason, self._samples)
 
     def _run(self, frames: int) -> SpokenPiece | CodedPiece:
         """A job's work, on any thread: the only code here that calls models."""
         if self._speaking is None:
-            self._speaking = self._begin_sentence()
+            self._speaking = self._begin_next()
         if self._speaking is None:
             return SpokenPiece(np.zeros(0, np.float32), last=True)
         return self._speaking.speak(frames)
 
-    def _begin_sentence(self) -> Sentence | None:
-        """The next sentence that has something to say; None when there is none."""
-        while not self._parts and self._sentences:
-            self._parts += self._synthesiser.parts(self._sentences.popleft())
+    def _begin_next(self) -> Sentence | None:
+        """The next sentence or clause that has something to say; None when there is none."""
+        while not self._parts and self._clauses:
+            self._take(self._clauses.popleft())
         if not self._parts:
             return None
         made, rng = self._synthesiser, request_rng(self._seed, self._begun)
-        pause = made.options.sentence_pause_ms * made.sample_rate // 1000 if self._begun else 0
+        pause = self._pause_ms * made.sample_rate // 1000 if self._begun else 0
         self._begun += 1
-        return made.begin(self._parts.popleft(), self._voice, rng, pause, self._form)
+        part = self._parts.popleft()
+        self._pause_ms = made.options.clause_pause_ms if self._parts else self._pause_after_ms
+        return made.begin(part, self._voice, rng, pause, self._form)
+
+    def _take(self, clause: Clause) -> None:
+        """Its parts, if it has any, and the pause after them; a sentence whose rest is mute has ended all the same."""
+        options = self._synthesiser.options
+        self._parts += self._synthesiser.parts(clause.text)
+        self._pause_after_ms = options.sentence_pause_ms if clause.ends_sentence else options.clause_pause_ms
+        if not self._parts and clause.ends_sentence:
+            self._pause_ms = options.sentence_pause_ms

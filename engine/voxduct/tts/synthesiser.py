@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from voxduct.audio import SAMPLE_RATE
 from voxduct.errors import ModelError, VoiceError
 from voxduct.models import Codec, CodeLm, GraphemeToPhoneme
+from voxduct.tts.clauses import PAUSE_MARKS
 from voxduct.tts.codes import CodeStream
 from voxduct.tts.config import VoiceConfig
 from voxduct.tts.lexicon import Lexicon
@@ -106,12 +107,12 @@ class Synthesiser:
         del self._voices[name]
 
     def parts(self, text: str) -> list[object]:
-        """A sentence's phones and words, cut between words where it is too long for one state."""
+        """Phones and words, cut between words where they are too long for one state; a clause ends in a pause."""
         words = spoken_words(text, self.phonemizer.knows)
         if all(word in PAUSES for word in words):
             return []
         sequence = self.phonemizer.phonemize(words)
-        ids = self.config.ids(sequence.phones)
+        ids = self.config.ids(sequence.phones, ends=not text.endswith(PAUSE_MARKS))
         parts: list[object] = []
         start = 0
         for word in sequence.words:

@@ -21,6 +21,10 @@ class TtsOptions:
     """Frames of a request's first, second ... job; the last goes on. Small first: the listener waits for it."""
     sentence_pause_ms: int = 120
     """Silence between two sentences, added to what the voice itself pauses."""
+    clauses: bool = True
+    """Long sentences may be spoken clause by clause, so that speech begins before the first of them is whole."""
+    clause_pause_ms: int = 0
+    """Silence between two clauses of a sentence, added to what the voice itself pauses."""
 
 
 class TextToSpeech(Protocol):
@@ -52,7 +56,10 @@ class TextToSpeech(Protocol):
         """The voice that is meant, to begin with as often as wanted; None is the default. Raises VoiceError."""
 
     def parts(self, text: str) -> list[object]:
-        """A sentence as what is spoken from one state each; empty where nothing can be spoken. May run a model."""
+        """A sentence or clause as what is spoken from one state each; empty where nothing can be spoken.
+
+        May run a model.
+        """
 
     def begin(
         self, part: object, voice: NamedVoice, rng: Rng, pause: int = 0, form: SentenceForm = SpokenSentence

@@ -32,7 +32,7 @@ class PocketSynthesiser:
         self.model = model
         self.rules = rules
         self.sampling = sampling or FlowSampling()
-        self.options = options or TtsOptions(job_frames=JOB_FRAMES)
+        self.options = options or TtsOptions(job_frames=JOB_FRAMES, clauses=False)
         self._voices = voices
 
     @property

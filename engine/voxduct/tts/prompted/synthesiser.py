@@ -53,7 +53,7 @@ class PromptedSynthesiser:
         self.windows = windows
         frame_s = codec.frame_size / codec.sample_rate
         sizes = tuple(max(1, round(length / frame_s)) for length in (FIRST_JOB_S, LATER_JOB_S))
-        self.options = options or TtsOptions(job_frames=sizes)
+        self.options = options or TtsOptions(job_frames=sizes, clauses=False)
 
     @property
     def voices(self) -> tuple[str, ...]:
