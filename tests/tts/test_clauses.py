@@ -114,7 +114,10 @@ WORDS = st.sampled_from(
     "hello the red and or Dr. Mr. 1,000 3:45 e.g., etc., etc. Paris, however, late—far too; — - (old, mice) 5 2024, I "
     'said: "Go," U.S. $5 million Tuesday, May 10 20 % St. No. a.m., really? Yes! world elephants; NASA, 😀 ,'.split()
 )
-SPEECH = st.lists(WORDS, max_size=50).map(" ".join)
+PHRASES = st.sampled_from(
+    ["elephants of the world,", "how are you hello;", "some people walked home,", "and then it rained", "it was late —"]
+)
+SPEECH = st.lists(WORDS | PHRASES, max_size=40).map(" ".join)
 ANYTHING = SPEECH | st.text(alphabet="aB1 ,,;:—-.!\"')(\n", max_size=500) | st.text(max_size=80)
 
 
