@@ -151,15 +151,17 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
     listed = sentence_lists()["heldout"]
     pairs = [(text, after) for text, after in zip(listed, [*listed[1:], listed[0]], strict=True) if "," in text]
     pairs = pairs[: options.count] * options.seeds
-    parts = [due_pieces(*pair, clauses=True) for pair in pairs]
-    cut = [len(frontend.written(dues[0].text).split()) if len(dues) > 1 else 0 for dues in parts]
+    whole, parts = ([due_pieces(*pair, clauses=clauses) for pair in pairs] for clauses in (False, True))
+    cut = [
+        len(frontend.written(part[0].text).split()) if part[0].text != uncut[0].text else 0
+        for part, uncut in zip(parts, whole, strict=True)
+    ]
     found: dict[str, object] = {"sentences": len(pairs), "cut": sum(words > 0 for words in cut)}
     for name, clauses in (("whole", False), ("clauses", True)):
         made.options = replace(made.options, clauses=clauses, clause_pause_ms=options.clause_pause)
         spoken = [read(made, text, options.voice, seed) for seed, (text, _) in enumerate(tracked(pairs, name))]
-        dues = parts if clauses else [due_pieces(*pair, clauses=False) for pair in pairs]
         heard = {ear: rounded(misread(frontend, spoken, hear, f"{name} {ear}")) for ear, hear in ears.items()}
-        found[name] = heard | figures_of(frontend, dues, spoken)
+        found[name] = heard | figures_of(frontend, parts if clauses else whole, spoken)
         found[f"gap_{name}_ms"] = gap_ms(spoken, cut)
     return found
 
