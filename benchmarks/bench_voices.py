@@ -36,7 +36,8 @@ from voxduct.loading import EngineOptions, load_engine, load_enroller
 from voxduct.models import Floats
 from voxduct.offline import hear_text, speak
 from voxduct.session import Engine
-from voxduct.tts.stream import Synthesiser, TextToSpeech
+from voxduct.tts.synthesiser import Synthesiser
+from voxduct.tts.text_to_speech import TextToSpeech
 from voxduct.voices.enrolment import Enroller, run_enrolment
 from voxduct.voices.sound import Sound, read_sound
 

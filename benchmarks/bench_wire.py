@@ -42,7 +42,8 @@ from voxduct.onnx.lyra import LyraCodec, LyraModel
 from voxduct.onnx.prepare.lyra import prepare_lyra
 from voxduct.session.coded_speech import coded_speech
 from voxduct.tts.sentence import SpokenSentence
-from voxduct.tts.stream import SpeechStream, Synthesiser
+from voxduct.tts.stream import SpeechStream
+from voxduct.tts.synthesiser import Synthesiser
 
 CLIPS = Path(__file__).parent / "data" / "demo"
 TEXT = "Good evening, and welcome. The train to the harbour leaves in ten minutes. Please mind the gap!"

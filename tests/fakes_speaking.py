@@ -14,7 +14,8 @@ from voxduct.tts.config import VoiceConfig
 from voxduct.tts.lexicon import Lexicon
 from voxduct.tts.pointer import PhoneDuration
 from voxduct.tts.sampling import SamplingOptions
-from voxduct.tts.stream import Synthesiser, TtsOptions
+from voxduct.tts.synthesiser import Synthesiser
+from voxduct.tts.text_to_speech import TtsOptions
 from voxduct.tts.voices import Voice
 
 BOOKS, CODES, SPEAKER = 4, 64, 3

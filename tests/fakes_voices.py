@@ -13,7 +13,7 @@ from tests.fakes_hearing import FakeVad
 from tests.fakes_speaking import SPEAKER, FakeLm, fake_synthesiser
 from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.models import Floats, Ints
-from voxduct.tts.stream import Synthesiser
+from voxduct.tts.synthesiser import Synthesiser
 from voxduct.voices.clip import ClipOptions
 from voxduct.voices.enrolment import Enroller
 from voxduct.voices.shelf import VoiceShelf

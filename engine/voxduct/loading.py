@@ -39,7 +39,8 @@ from voxduct.onnx.webrtc import WebrtcVad
 from voxduct.onnx.whisper import load_recogniser
 from voxduct.onnx.whisper_layout import choose_files
 from voxduct.session import Engine
-from voxduct.tts.stream import Synthesiser, TextToSpeech
+from voxduct.tts.synthesiser import Synthesiser
+from voxduct.tts.text_to_speech import TextToSpeech
 from voxduct.voices.enrolment import Enroller
 from voxduct.voices.shelf import VoiceShelf
 from voxduct.voices.store import VoiceStore

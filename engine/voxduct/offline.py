@@ -13,7 +13,8 @@ from voxduct.audio import SAMPLE_RATE, AudioFormat, Encoding, Samples
 from voxduct.errors import InferenceError, TextError
 from voxduct.events import Event, Failed, FinalText
 from voxduct.session import Engine, Session, SessionOptions, run_to_rest
-from voxduct.tts.stream import SpeechStream, TextToSpeech
+from voxduct.tts.stream import SpeechStream
+from voxduct.tts.text_to_speech import TextToSpeech
 
 CHUNK = SAMPLE_RATE // 2  # samples handed over at once
 INSIDE = AudioFormat(SAMPLE_RATE, Encoding.F32LE)

@@ -32,7 +32,8 @@ from voxduct.onnx.pocket.sentencepiece import read_sentencepiece
 from voxduct.tts.pocket.frames import LatentFrames, LatentSound
 from voxduct.tts.pocket.synthesiser import PocketSynthesiser
 from voxduct.tts.sampling import request_rng
-from voxduct.tts.stream import TtsOptions
+from voxduct.tts.stream import SpeechStream
+from voxduct.tts.text_to_speech import TtsOptions
 
 CLIP = (np.random.default_rng(0).standard_normal(FRAME * 8) * 0.1).astype(np.float32)
 TEXT = "hello good day, hello. Good day!"
@@ -92,6 +93,12 @@ def test_speech_depends_on_text_voice_and_seed_alone(pocket: PocketSynthesiser) 
     pocket.options = TtsOptions(job_frames=(1,))
     assert np.array_equal(said(pocket), whole)
     assert np.array_equal(said(pocket), whole)  # the voice's state was not moved
+
+
+def test_pocket_is_given_whole_sentences(pocket: PocketSynthesiser) -> None:
+    stream = SpeechStream(pocket, "a")
+    stream.feed("hello hello good day hello, good day good day hello")
+    assert stream.next_job() is None
 
 
 def test_voices_are_read_as_clip_as_conditioning_and_as_states(folder: Path) -> None:

@@ -25,7 +25,8 @@ from voxduct.tts.prompted.frames import TokenFrames
 from voxduct.tts.prompted.synthesiser import PromptedSynthesiser
 from voxduct.tts.prompted.window import WindowedSound
 from voxduct.tts.sampling import request_rng
-from voxduct.tts.stream import SpeechStream, TtsOptions
+from voxduct.tts.stream import SpeechStream
+from voxduct.tts.text_to_speech import TtsOptions
 
 FAMILIES = ["orpheus", "outetts"]
 TEXT = "Oh, yes. No!"

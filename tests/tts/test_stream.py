@@ -6,12 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes_speaking import FakeLm, fake_synthesiser, fake_voice
-from voxduct.errors import InferenceError, ModelError, TextError, VoiceError
+from voxduct.errors import InferenceError, TextError, VoiceError
 from voxduct.events import Event, Failed, SpeechAudio, SpeechAudioEnded, SpeechAudioStarted, SpeechEnd, SpeechWords
 from voxduct.loudness import KNEE, limited
 from voxduct.models import JobKind
 from voxduct.tts.silence import BLOCK, LONGEST_CUT, LeadingSilence
-from voxduct.tts.stream import SpeechStream, Synthesiser, TtsOptions
+from voxduct.tts.stream import SpeechStream
+from voxduct.tts.synthesiser import Synthesiser
+from voxduct.tts.text_to_speech import TtsOptions
 
 TEXT = "Hello world. The dog! How are you, cat?"
 
@@ -104,6 +106,57 @@ def test_speech_stream_first_sentence_is_spoken_before_the_text_ends() -> None:
     stream.feed("ld. T")
     assert run(stream)
     assert not stream.done
+
+
+CLAUSES = "Hello the apple and the dog, how are you the cat? One two. The apple, 日本 日本 日本 日本. Three."
+
+
+def test_speech_stream_first_clause_is_spoken_before_its_sentence_ends() -> None:
+    stream = SpeechStream(fake_synthesiser(), "a")
+    stream.feed("Hello the apple and the dog, how are you")
+    assert stream.next_job() is None  # the third word may not be whole
+    stream.feed(" t")
+    assert isinstance(run(stream)[0], SpeechAudioStarted)
+    assert not stream.done
+
+
+def test_speech_stream_clauses_switched_off_waits_for_the_sentence() -> None:
+    stream = SpeechStream(fake_synthesiser(options=TtsOptions(clauses=False)), "a")
+    stream.feed("Hello the apple and the dog, how are you the cat? ")
+    assert stream.next_job() is None
+    stream.feed("O")
+    assert stream.next_job() is not None
+
+
+@settings(max_examples=4, deadline=None)
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=6))
+def test_speech_stream_any_pieces_of_text_with_clauses_give_the_same_samples(sizes: list[int]) -> None:
+    pieces, at, turn = [], 0, 0
+    while at < len(CLAUSES):
+        pieces.append(CLAUSES[at : at + sizes[turn % len(sizes)]])
+        at, turn = at + len(pieces[-1]), turn + 1
+    assert np.array_equal(sound(speak(fake_synthesiser(), pieces)), sound(speak(fake_synthesiser(), [CLAUSES])))
+
+
+@pytest.mark.parametrize(("clause_ms", "sentence_ms", "added"), [(0, 0, 0), (50, 0, 1), (0, 50, 3), (50, 50, 4)])
+def test_speech_stream_pauses_between_clauses_and_between_sentences(
+    clause_ms: int, sentence_ms: int, added: int
+) -> None:
+    """One between clauses and three between sentences, the last of them after a rest that is mute."""
+    without = TtsOptions(clause_pause_ms=0, sentence_pause_ms=0)
+    paused = TtsOptions(clause_pause_ms=clause_ms, sentence_pause_ms=sentence_ms)
+    lengths = [len(sound(speak(fake_synthesiser(options=options), [CLAUSES]))) for options in (without, paused)]
+    assert lengths[1] - lengths[0] == added * 50 * 16
+
+
+def test_speech_stream_cancelled_between_clauses_says_no_more() -> None:
+    stream = SpeechStream(fake_synthesiser(), "a")
+    stream.feed("Hello the apple and the dog, how are you t")
+    said = len(sound(run(stream)))
+    assert stream.cancel() == [SpeechAudioEnded("a", SpeechEnd.CANCELLED, said)]
+    stream.feed("he cat? One two.")
+    stream.end()
+    assert stream.next_job() is None
 
 
 def test_speech_stream_feed_calls_no_model() -> None:
@@ -204,18 +257,6 @@ def test_speech_stream_endless_word_is_spoken_in_parts() -> None:
     events = speak(fake_synthesiser(lm=FakeLm(lambda n: 99.0)), [digits])
     assert isinstance(events[-1], SpeechAudioEnded)
     assert events[-1].reason is SpeechEnd.COMPLETED
-
-
-def test_synthesiser_names_voices_and_default() -> None:
-    synthesiser = fake_synthesiser()
-    assert synthesiser.voices == ("ada", "ben")
-    assert synthesiser.default_voice == "ada"
-    assert (synthesiser.sample_rate, synthesiser.frame_size) == (16000, 320)
-
-
-def test_synthesiser_without_voices_raises_model_error() -> None:
-    with pytest.raises(ModelError):
-        fake_synthesiser(voices=[])
 
 
 def test_leading_silence_is_cut_and_the_start_faded_in() -> None:

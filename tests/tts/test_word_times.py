@@ -9,11 +9,11 @@ import pytest
 from tests.fakes_speaking import FakeCodec, FakeLm, fake_synthesiser
 from tests.tts.test_stream import TEXT, sound, speak
 from voxduct.events import Event, SpeechAudio, SpeechWord, SpeechWords
-from voxduct.tts import stream as streams
+from voxduct.tts import synthesiser as synthesisers
 from voxduct.tts.codes import CodeStream
 from voxduct.tts.normalise import spoken_words
 from voxduct.tts.phonemes import SpokenWord
-from voxduct.tts.stream import TtsOptions
+from voxduct.tts.text_to_speech import TtsOptions
 from voxduct.tts.word_times import WordTimes, shifted
 
 FRAME = FakeCodec.frame_size
@@ -86,7 +86,7 @@ def test_speech_stream_words_are_the_frames_of_their_phones(monkeypatch: pytest.
             super().__init__(*arguments)  # type: ignore[arg-type]
             made.append(self)
 
-    monkeypatch.setattr(streams, "CodeStream", Watched)
+    monkeypatch.setattr(synthesisers, "CodeStream", Watched)
     synthesiser = fake_synthesiser(FakeLm())
     pause = synthesiser.options.sentence_pause_ms * 16
     events = speak(synthesiser, ["Hello world. Two cats."])
@@ -107,9 +107,38 @@ def test_speech_stream_words_are_the_frames_of_their_phones(monkeypatch: pytest.
 
 
 def test_speech_stream_long_sentence_spoken_in_parts_has_all_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "LONGEST_PIECE_PHONES", 12)
+    monkeypatch.setattr(synthesisers, "LONGEST_PIECE_PHONES", 12)
     events = speak(fake_synthesiser(), ["hello world hello dog hello apple hello cat hello you"])
     words = words_of(events)
     assert [word.text for word in words] == "hello world hello dog hello apple hello cat hello you".split()
     assert all(one.end <= other.start for one, other in pairwise(words))
     assert words[-1].end <= len(sound(events))
+
+
+CLAUSES = "Hello the apple and the dog, how are you the cat?"
+
+
+def test_speech_stream_words_of_clauses_are_the_frames_of_their_phones(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[CodeStream] = []
+
+    class Watched(CodeStream):
+        def __init__(self, *arguments: object) -> None:
+            super().__init__(*arguments)  # type: ignore[arg-type]
+            made.append(self)
+
+    monkeypatch.setattr(synthesisers, "CodeStream", Watched)
+    events = speak(fake_synthesiser(), [CLAUSES])
+    words = words_of(events)
+    assert [word.text for word in words] == "hello the apple and the dog how are you the cat".split()
+    _, second = made
+    how = words[6]
+    assert how.end - how.start == sum(1 <= place < 3 for place in second.places) * FRAME  # hh aw
+    after = len(second.places) - sum(place < 1 for place in second.places)
+    assert len(sound(events)) - how.start == after * FRAME
+
+
+def test_speech_stream_words_behind_a_clause_are_later_by_its_pause() -> None:
+    without, later = (
+        words_of(speak(fake_synthesiser(options=TtsOptions(clause_pause_ms=pause)), [CLAUSES])) for pause in (0, 40)
+    )
+    assert list(later) == [*without[:6], *shifted(without[6:], 640)]

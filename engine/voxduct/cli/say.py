@@ -19,7 +19,7 @@ from voxduct.errors import TextError
 from voxduct.events import SpeechAudio, SpeechAudioStarted, SpeechWord, SpeechWords
 from voxduct.loading import load_synthesiser
 from voxduct.offline import speak
-from voxduct.tts.stream import TextToSpeech
+from voxduct.tts.text_to_speech import TextToSpeech
 
 
 def register(commands: Commands) -> None:

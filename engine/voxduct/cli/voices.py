@@ -9,7 +9,7 @@ from pathlib import Path
 from voxduct.cli.arguments import engine_options
 from voxduct.errors import VoiceError
 from voxduct.loading import load_enroller, load_shelf
-from voxduct.tts.stream import TextToSpeech
+from voxduct.tts.text_to_speech import TextToSpeech
 from voxduct.voices.enrolment import Enroller, run_enrolment
 from voxduct.voices.sound import read_sound
 from voxduct.voices.store import NAME, VoiceStore

@@ -8,7 +8,8 @@ from voxduct.onnx.code_lm import OnnxCodeLm, read_voice_config, read_voices
 from voxduct.onnx.codec import OnnxCodec
 from voxduct.onnx.g2p import OnnxG2p, read_lexicon
 from voxduct.onnx.runtime import OrtOptions
-from voxduct.tts.stream import Synthesiser, TtsOptions
+from voxduct.tts.synthesiser import Synthesiser
+from voxduct.tts.text_to_speech import TtsOptions
 
 
 def load_synthesiser(

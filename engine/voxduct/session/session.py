@@ -21,7 +21,7 @@ from voxduct.session.counts import EngineCounts
 from voxduct.session.hearing import Hearing
 from voxduct.session.speaking import Speaking
 from voxduct.tts.sentence import SpokenSentence
-from voxduct.tts.stream import TextToSpeech
+from voxduct.tts.text_to_speech import TextToSpeech
 from voxduct.vad import VadOptions
 
 

@@ -8,7 +8,8 @@ from voxduct.errors import LimitError, TextError
 from voxduct.events import Event
 from voxduct.models import Job
 from voxduct.tts.sentence import SentenceForm, SpokenSentence
-from voxduct.tts.stream import SpeechStream, TextToSpeech
+from voxduct.tts.stream import SpeechStream
+from voxduct.tts.text_to_speech import TextToSpeech
 
 MAX_WAITING_REQUESTS = 32
 

@@ -32,9 +32,9 @@ class VoiceConfig:
     advance_threshold: float = 0.5
     default_voice: str = ""
 
-    def ids(self, phones: Sequence[str]) -> list[int]:
-        """Phone names to ids; the last pause becomes the sentence's end."""
+    def ids(self, phones: Sequence[str], *, ends: bool = True) -> list[int]:
+        """Phone names to ids; the last pause becomes the sentence's end, where they end one."""
         ids = [self.phones.get(phone, self.unknown_id) for phone in phones]
-        if phones and phones[-1] == PAUSE and SENTENCE_END in self.phones:
+        if ends and phones and phones[-1] == PAUSE and SENTENCE_END in self.phones:
             ids[-1] = self.phones[SENTENCE_END]
         return ids

@@ -6,22 +6,20 @@
         events = stream.receive(job.run())          # the shell runs jobs wherever it likes
     assert stream.done
 
-Sentences are spoken one by one; each begins with the voice's cached state and random numbers of its own, so the
-samples depend on text, voice and seed alone: not on how the text was cut, nor on how large the jobs were.
+Sentences and long ones' clauses are spoken one by one; each begins with the voice's cached state and random numbers of
+its own, so the samples depend on text, voice and seed alone: not on how the text was cut, nor on how large the jobs
+were.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from voxduct.audio import SAMPLE_RATE
 from voxduct.coded import CodedSound
-from voxduct.errors import ModelError, TextError, VoiceError, VoxductError
+from voxduct.errors import TextError, VoxductError
 from voxduct.events import (
     Event,
     Failed,
@@ -32,177 +30,13 @@ from voxduct.events import (
     SpeechEnd,
     SpeechWords,
 )
-from voxduct.models import Codec, CodeLm, GraphemeToPhoneme, Job, JobKind
-from voxduct.tts.codes import CodeStream
-from voxduct.tts.config import VoiceConfig
-from voxduct.tts.lexicon import Lexicon
-from voxduct.tts.normalise import PAUSES, spoken_words
-from voxduct.tts.phonemes import Phonemizer, PhonePart
-from voxduct.tts.sampling import Rng, request_rng
-from voxduct.tts.sentence import CodedPiece, LaggingSound, Sentence, SentenceForm, SpokenPiece, SpokenSentence
+from voxduct.models import Job, JobKind
+from voxduct.tts.clauses import Clause
+from voxduct.tts.sampling import request_rng
+from voxduct.tts.sentence import CodedPiece, Sentence, SentenceForm, SpokenPiece, SpokenSentence
 from voxduct.tts.sentences import SentenceSplitter
-from voxduct.tts.voices import NamedVoice, PrimedVoice, Voice, prime
+from voxduct.tts.text_to_speech import TextToSpeech
 from voxduct.tts.word_times import shifted
-
-LONGEST_PIECE_PHONES = 400  # phones spoken from one state; a sentence of more is spoken in parts
-
-
-@dataclass(frozen=True, slots=True)
-class TtsOptions:
-    """How requests are spoken."""
-
-    max_characters: int = 5_000
-    """Of one request, all its pieces together."""
-    job_frames: tuple[int, ...] = (3, 4, 8, 12)
-    """Frames of a request's first, second ... job; the last goes on. Small first: the listener waits for it."""
-    sentence_pause_ms: int = 120
-    """Silence between two sentences, added to what the voice itself pauses."""
-
-
-class TextToSpeech(Protocol):
-    """What speaks sentences; shared by all requests. Its methods run models only where they say so."""
-
-    options: TtsOptions
-
-    @property
-    def voices(self) -> tuple[str, ...]:
-        """Names of the voices, at least one."""
-
-    @property
-    def default_voice(self) -> str:
-        """The voice of requests that name none."""
-
-    @property
-    def codec(self) -> Codec | None:
-        """Whose codes its frames are, if any."""
-
-    @property
-    def sample_rate(self) -> int:
-        """Hertz of the speech."""
-
-    @property
-    def frame_size(self) -> int:
-        """Samples of one frame."""
-
-    def voice(self, name: str | None) -> NamedVoice:
-        """The voice that is meant, to begin with as often as wanted; None is the default. Raises VoiceError."""
-
-    def parts(self, text: str) -> list[object]:
-        """A sentence as what is spoken from one state each; empty where nothing can be spoken. May run a model."""
-
-    def begin(
-        self, part: object, voice: NamedVoice, rng: Rng, pause: int = 0, form: SentenceForm = SpokenSentence
-    ) -> Sentence:
-        """Begins to speak a part of a sentence after so many samples of silence; runs no model yet."""
-
-
-class Synthesiser:
-    """Speaks phones with a codec language model (VALL-E family); implements `TextToSpeech`.
-
-    Models, lexicon and voices are shared by all requests. Only the voices change, and those it was made with never:
-    others come (`add`) and go (`remove`), on the thread that begins requests. A request goes on with the voice that it
-    began with.
-    """
-
-    def __init__(
-        self,
-        lm: CodeLm,
-        codec: Codec,
-        g2p: GraphemeToPhoneme,
-        lexicon: Lexicon,
-        voices: Sequence[Voice],
-        config: VoiceConfig,
-        options: TtsOptions | None = None,
-    ) -> None:
-        """Primes every voice: one model call each.
-
-        Raises:
-            ModelError: no voices, a codec that does not fit the language model, or another rate than the engine's.
-        """
-        if not voices:
-            raise ModelError("the voice model has no voices; its folder `voices` is empty")
-        if codec.sample_rate != SAMPLE_RATE or codec.num_codebooks != len(config.delays):
-            raise ModelError(
-                f"the codec has {codec.num_codebooks} books at {codec.sample_rate} Hz, the voice needs "
-                f"{len(config.delays)} at {SAMPLE_RATE}; use the codec that the voice was trained on"
-            )
-        self.lm = lm
-        self.codec = codec
-        self.config = config
-        self.options = options or TtsOptions()
-        self.phonemizer = Phonemizer(lexicon, g2p)
-        self._voices = {voice.name: self.prime(voice) for voice in voices}
-        self.shipped = frozenset(self._voices)
-        """Names of the voices it was made with."""
-
-    @property
-    def voices(self) -> tuple[str, ...]:
-        """Names of the voices."""
-        return tuple(self._voices)
-
-    @property
-    def default_voice(self) -> str:
-        """The voice of requests that name none."""
-        return self.config.default_voice if self.config.default_voice in self._voices else self.voices[0]
-
-    @property
-    def sample_rate(self) -> int:
-        """Hertz of the speech."""
-        return self.codec.sample_rate
-
-    @property
-    def frame_size(self) -> int:
-        """Samples of one code frame."""
-        return self.codec.frame_size
-
-    def voice(self, name: str | None) -> PrimedVoice:
-        """A voice by name; None is the default. Raises VoiceError."""
-        found = self._voices.get(name or self.default_voice)
-        if found is None:
-            raise VoiceError(f"no voice {name!r}; this server has {', '.join(self.voices)}", param="voice")
-        return found
-
-    def prime(self, voice: Voice) -> PrimedVoice:
-        """The voice and the model's state after its prompt: one model call, so that requests need none."""
-        return prime(voice, self.lm, self.config)
-
-    def add(self, voice: PrimedVoice) -> None:
-        """From now on requests may name it. Raises VoiceError when there is one of that name."""
-        name = voice.voice.name
-        if name in self._voices:
-            raise VoiceError(f"there is a voice {name!r} already; delete it first", code="voice_exists", param="name")
-        self._voices[name] = voice
-
-    def remove(self, name: str) -> None:
-        """Forgets a voice that was added; requests that speak with it go on. Raises VoiceError."""
-        if name in self.shipped:
-            raise VoiceError(f"{name!r} belongs to the voice model and stays", code="shipped_voice", param="name")
-        if name not in self._voices:
-            raise VoiceError(f"no voice {name!r}; this server has {', '.join(self.voices)}", param="name")
-        del self._voices[name]
-
-    def parts(self, text: str) -> list[object]:
-        """A sentence's phones and words, cut between words where it is too long for one state."""
-        words = spoken_words(text, self.phonemizer.knows)
-        if all(word in PAUSES for word in words):
-            return []
-        sequence = self.phonemizer.phonemize(words)
-        ids = self.config.ids(sequence.phones)
-        parts: list[object] = []
-        start = 0
-        for word in sequence.words:
-            if word.end - start > LONGEST_PIECE_PHONES and word.start > start:
-                parts.append(PhonePart([*ids[start : word.start], ids[-1]], sequence.between(start, word.start)))
-                start = word.start
-        return [*parts, PhonePart(ids[start:], sequence.between(start, len(ids)))]
-
-    def begin(
-        self, part: object, voice: NamedVoice, rng: Rng, pause: int = 0, form: SentenceForm = SpokenSentence
-    ) -> Sentence:
-        """Begins with the voice's cached state."""
-        assert isinstance(part, PhonePart) and isinstance(voice, PrimedVoice)
-        codes = CodeStream(self.lm, self.config, voice, part.ids, rng)
-        return form(codes, LaggingSound(self.codec), pause, part.words)
 
 
 class SpeechStream:
@@ -222,12 +56,14 @@ class SpeechStream:
         self._voice = synthesiser.voice(voice)
         self._seed = seed
         self._form = form
-        self._splitter = SentenceSplitter()
-        self._sentences: deque[str] = deque()
+        self._splitter = SentenceSplitter(clauses=synthesiser.options.clauses)
+        self._clauses: deque[Clause] = deque()
         self._characters = 0
         self._begun = 0
         self._jobs = 0
         self._parts: deque[object] = deque()
+        self._pause_ms = 0  # of silence before the next part
+        self._pause_after_ms = 0  # after the last of these parts
         self._speaking: Sentence | None = None
         self._job_out = self._ended = self._started = self._done = False
         self._samples = 0
@@ -238,7 +74,7 @@ class SpeechStream:
         return self._done
 
     def feed(self, text: str) -> None:
-        """More text. Sentences become due as soon as they are certain.
+        """More text. Sentences and clauses become due as soon as they are certain.
 
         Raises:
             TextError: too much text; the piece was not taken, what came before it is still spoken.
@@ -252,17 +88,17 @@ class SpeechStream:
             )
         if not self._ended and not self._done:
             self._characters += len(text)
-            self._sentences += self._splitter.feed(text)
+            self._clauses += self._splitter.feed(text)
 
     def end(self) -> None:
         """No more text will come. Text without anything to speak fails as an event of its own (`bad_text`)."""
         if not self._ended and not self._done:
-            self._sentences += self._splitter.flush()
+            self._clauses += self._splitter.flush()
             self._ended = True
 
     def next_job(self) -> Job | None:
-        """The next piece of speech to compute; None when one is out, or no whole sentence is there yet."""
-        idle = self._speaking is None and not self._sentences and not self._ended
+        """The next piece of speech to compute; None when one is out, or nothing is certain yet."""
+        idle = self._speaking is None and not self._clauses and not self._ended
         if self._done or self._job_out or idle:
             return None
         sizes = self._synthesiser.options.job_frames
@@ -281,7 +117,7 @@ class SpeechStream:
         if result.last:
             self._speaking = None
         events = self._say(result)
-        if self._ended and self._speaking is None and not self._sentences and not self._parts:
+        if self._ended and self._speaking is None and not self._clauses and not self._parts:
             if not self._begun:
                 return self._fail_empty()
             events.append(self._end_with(SpeechEnd.COMPLETED))
@@ -323,25 +159,35 @@ class SpeechStream:
     def _end_with(self, reason: SpeechEnd) -> Event:
         self._done = True
         self._speaking = None
-        self._sentences.clear()
+        self._clauses.clear()
         self._parts.clear()
         return SpeechAudioEnded(self.id, reason, self._samples)
 
     def _run(self, frames: int) -> SpokenPiece | CodedPiece:
         """A job's work, on any thread: the only code here that calls models."""
         if self._speaking is None:
-            self._speaking = self._begin_sentence()
+            self._speaking = self._begin_next()
         if self._speaking is None:
             return SpokenPiece(np.zeros(0, np.float32), last=True)
         return self._speaking.speak(frames)
 
-    def _begin_sentence(self) -> Sentence | None:
-        """The next sentence that has something to say; None when there is none."""
-        while not self._parts and self._sentences:
-            self._parts += self._synthesiser.parts(self._sentences.popleft())
+    def _begin_next(self) -> Sentence | None:
+        """The next sentence or clause that has something to say; None when there is none."""
+        while not self._parts and self._clauses:
+            self._take(self._clauses.popleft())
         if not self._parts:
             return None
         made, rng = self._synthesiser, request_rng(self._seed, self._begun)
-        pause = made.options.sentence_pause_ms * made.sample_rate // 1000 if self._begun else 0
+        pause = self._pause_ms * made.sample_rate // 1000 if self._begun else 0
         self._begun += 1
-        return made.begin(self._parts.popleft(), self._voice, rng, pause, self._form)
+        part = self._parts.popleft()
+        self._pause_ms = made.options.clause_pause_ms if self._parts else self._pause_after_ms
+        return made.begin(part, self._voice, rng, pause, self._form)
+
+    def _take(self, clause: Clause) -> None:
+        """Its parts, if it has any, and the pause after them; a sentence whose rest is mute has ended all the same."""
+        options = self._synthesiser.options
+        self._parts += self._synthesiser.parts(clause.text)
+        self._pause_after_ms = options.sentence_pause_ms if clause.ends_sentence else options.clause_pause_ms
+        if not self._parts and clause.ends_sentence:
+            self._pause_ms = options.sentence_pause_ms

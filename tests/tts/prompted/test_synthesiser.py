@@ -33,6 +33,7 @@ from voxduct.tts.prompted.orpheus import Orpheus
 from voxduct.tts.prompted.synthesiser import PromptedSynthesiser
 from voxduct.tts.prompted.vocabulary import Vocabulary
 from voxduct.tts.prompted.window import Windows
+from voxduct.tts.stream import SpeechStream
 
 CODES, RATE, FRAME = 64, 8000, 80
 VOCABULARY = Vocabulary(make_tokenizer(ORPHEUS_SPECIALS, "<|begin_of_text|>"), "here")
@@ -113,6 +114,14 @@ def test_server_states_the_voices_and_their_rate() -> None:
     assert served.voices[:2] == ("tara", "leah")
     assert served.voice_sample_rate == RATE
     served.warm_up()
+
+
+def test_published_voice_is_given_whole_sentences() -> None:
+    stream = SpeechStream(synthesiser(), "a")
+    stream.feed("That is a great question, and the answer is not so simple")
+    assert stream.next_job() is None
+    stream.end()
+    assert stream.next_job() is not None
 
 
 def test_session_speaks_requests_one_after_the_other_each_with_its_voice() -> None:

@@ -9,7 +9,7 @@ from voxduct.tts.pocket.frames import FlowSampling, LatentFrames, LatentSound, P
 from voxduct.tts.pocket.text import TextRules, prepare, split
 from voxduct.tts.sampling import Rng
 from voxduct.tts.sentence import Sentence, SentenceForm, SpokenSentence
-from voxduct.tts.stream import TtsOptions
+from voxduct.tts.text_to_speech import TtsOptions
 from voxduct.tts.voices import LearntVoice, NamedVoice
 
 JOB_FRAMES = (2, 3, 6)  # of 80 ms
@@ -32,7 +32,7 @@ class PocketSynthesiser:
         self.model = model
         self.rules = rules
         self.sampling = sampling or FlowSampling()
-        self.options = options or TtsOptions(job_frames=JOB_FRAMES)
+        self.options = options or TtsOptions(job_frames=JOB_FRAMES, clauses=False)
         self._voices = voices
 
     @property

@@ -11,7 +11,7 @@ from voxduct.tts.prompted.script import Script
 from voxduct.tts.prompted.window import StatefulSound, WindowedSound, Windows
 from voxduct.tts.sampling import Rng
 from voxduct.tts.sentence import Sentence, SentenceForm, SpokenSentence
-from voxduct.tts.stream import TtsOptions
+from voxduct.tts.text_to_speech import TtsOptions
 from voxduct.tts.voices import LearntVoice, NamedVoice
 
 FIRST_JOB_S, LATER_JOB_S = 0.25, 0.5  # of speech; a request that is cancelled waits for one job to end
@@ -53,7 +53,7 @@ class PromptedSynthesiser:
         self.windows = windows
         frame_s = codec.frame_size / codec.sample_rate
         sizes = tuple(max(1, round(length / frame_s)) for length in (FIRST_JOB_S, LATER_JOB_S))
-        self.options = options or TtsOptions(job_frames=sizes)
+        self.options = options or TtsOptions(job_frames=sizes, clauses=False)
 
     @property
     def voices(self) -> tuple[str, ...]:

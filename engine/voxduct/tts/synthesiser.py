@@ -1,0 +1,130 @@
+"""Our own voice: phones spoken by a codec language model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from voxduct.audio import SAMPLE_RATE
+from voxduct.errors import ModelError, VoiceError
+from voxduct.models import Codec, CodeLm, GraphemeToPhoneme
+from voxduct.tts.clauses import PAUSE_MARKS
+from voxduct.tts.codes import CodeStream
+from voxduct.tts.config import VoiceConfig
+from voxduct.tts.lexicon import Lexicon
+from voxduct.tts.normalise import PAUSES, spoken_words
+from voxduct.tts.phonemes import Phonemizer, PhonePart
+from voxduct.tts.sampling import Rng
+from voxduct.tts.sentence import LaggingSound, Sentence, SentenceForm, SpokenSentence
+from voxduct.tts.text_to_speech import TtsOptions
+from voxduct.tts.voices import NamedVoice, PrimedVoice, Voice, prime
+
+LONGEST_PIECE_PHONES = 400  # phones spoken from one state; a sentence of more is spoken in parts
+
+
+class Synthesiser:
+    """Speaks phones with a codec language model (VALL-E family); implements `TextToSpeech`.
+
+    Models, lexicon and voices are shared by all requests. Only the voices change, and those it was made with never:
+    others come (`add`) and go (`remove`), on the thread that begins requests. A request goes on with the voice that it
+    began with.
+    """
+
+    def __init__(
+        self,
+        lm: CodeLm,
+        codec: Codec,
+        g2p: GraphemeToPhoneme,
+        lexicon: Lexicon,
+        voices: Sequence[Voice],
+        config: VoiceConfig,
+        options: TtsOptions | None = None,
+    ) -> None:
+        """Primes every voice: one model call each.
+
+        Raises:
+            ModelError: no voices, a codec that does not fit the language model, or another rate than the engine's.
+        """
+        if not voices:
+            raise ModelError("the voice model has no voices; its folder `voices` is empty")
+        if codec.sample_rate != SAMPLE_RATE or codec.num_codebooks != len(config.delays):
+            raise ModelError(
+                f"the codec has {codec.num_codebooks} books at {codec.sample_rate} Hz, the voice needs "
+                f"{len(config.delays)} at {SAMPLE_RATE}; use the codec that the voice was trained on"
+            )
+        self.lm = lm
+        self.codec = codec
+        self.config = config
+        self.options = options or TtsOptions()
+        self.phonemizer = Phonemizer(lexicon, g2p)
+        self._voices = {voice.name: self.prime(voice) for voice in voices}
+        self.shipped = frozenset(self._voices)
+        """Names of the voices it was made with."""
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        """Names of the voices."""
+        return tuple(self._voices)
+
+    @property
+    def default_voice(self) -> str:
+        """The voice of requests that name none."""
+        return self.config.default_voice if self.config.default_voice in self._voices else self.voices[0]
+
+    @property
+    def sample_rate(self) -> int:
+        """Hertz of the speech."""
+        return self.codec.sample_rate
+
+    @property
+    def frame_size(self) -> int:
+        """Samples of one code frame."""
+        return self.codec.frame_size
+
+    def voice(self, name: str | None) -> PrimedVoice:
+        """A voice by name; None is the default. Raises VoiceError."""
+        found = self._voices.get(name or self.default_voice)
+        if found is None:
+            raise VoiceError(f"no voice {name!r}; this server has {', '.join(self.voices)}", param="voice")
+        return found
+
+    def prime(self, voice: Voice) -> PrimedVoice:
+        """The voice and the model's state after its prompt: one model call, so that requests need none."""
+        return prime(voice, self.lm, self.config)
+
+    def add(self, voice: PrimedVoice) -> None:
+        """From now on requests may name it. Raises VoiceError when there is one of that name."""
+        name = voice.voice.name
+        if name in self._voices:
+            raise VoiceError(f"there is a voice {name!r} already; delete it first", code="voice_exists", param="name")
+        self._voices[name] = voice
+
+    def remove(self, name: str) -> None:
+        """Forgets a voice that was added; requests that speak with it go on. Raises VoiceError."""
+        if name in self.shipped:
+            raise VoiceError(f"{name!r} belongs to the voice model and stays", code="shipped_voice", param="name")
+        if name not in self._voices:
+            raise VoiceError(f"no voice {name!r}; this server has {', '.join(self.voices)}", param="name")
+        del self._voices[name]
+
+    def parts(self, text: str) -> list[object]:
+        """Phones and words, cut between words where they are too long for one state; a clause ends in a pause."""
+        words = spoken_words(text, self.phonemizer.knows)
+        if all(word in PAUSES for word in words):
+            return []
+        sequence = self.phonemizer.phonemize(words)
+        ids = self.config.ids(sequence.phones, ends=not text.endswith(PAUSE_MARKS))
+        parts: list[object] = []
+        start = 0
+        for word in sequence.words:
+            if word.end - start > LONGEST_PIECE_PHONES and word.start > start:
+                parts.append(PhonePart([*ids[start : word.start], ids[-1]], sequence.between(start, word.start)))
+                start = word.start
+        return [*parts, PhonePart(ids[start:], sequence.between(start, len(ids)))]
+
+    def begin(
+        self, part: object, voice: NamedVoice, rng: Rng, pause: int = 0, form: SentenceForm = SpokenSentence
+    ) -> Sentence:
+        """Begins with the voice's cached state."""
+        assert isinstance(part, PhonePart) and isinstance(voice, PrimedVoice)
+        codes = CodeStream(self.lm, self.config, voice, part.ids, rng)
+        return form(codes, LaggingSound(self.codec), pause, part.words)
