@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 ITEMS = 1_000
-LONG_WORDS = 60
 
 SINGLE = """
 yes no hello stop why ah okay seven thursday strengths choir colonel queue yacht through though thought thorough sixth
@@ -34,7 +33,7 @@ shadow table village window winter letter basket farmer captain sister kitchen h
 """.split()
 VERBS = "saw found left moved sold broke kept painted carried followed opened watched".split()
 REPEATED = "no very yes far many go so long really never please come knock there one three more much".split()
-JOINS = [", and", ", but", ", because", ", while", ", until", ", although", ", where", ", so"]
+JOINS = (", and", ", but", ", because", ", while", ", until", ", although", ", where", ", so")
 MONTHS = "January February March April May June July August September October November December".split()
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 
@@ -126,17 +125,15 @@ def _two_words(rng: random.Random, turn: int) -> str:
 
 
 def _sixty_words(rng: random.Random, _: int) -> str:
-    words = _clause(rng)
-    while len(words) < LONG_WORDS:
-        join = rng.choice(JOINS)
-        words = [*words[:-1], words[-1] + join[0], join[2:], *_clause(rng)]
-    return _sentence(" ".join(words[:LONG_WORDS]).rstrip(",") + ".")
+    first, *others = (_clause(rng) for _ in range(5))
+    joined = first + "".join(f"{rng.choice(JOINS)} {clause}" for clause in others)
+    return _sentence(f"{joined}, and nobody could ever say why.")
 
 
-def _clause(rng: random.Random) -> list[str]:
+def _clause(rng: random.Random) -> str:
     one, other = rng.sample(NOUNS, 2)
     first, second = rng.sample(ADJECTIVES, 2)
-    return f"the {first} {one} {rng.choice(VERBS)} the {second} {other} by the {rng.choice(NOUNS)}".split()
+    return f"the {first} {one} {rng.choice(VERBS)} the {second} {other} by the {rng.choice(NOUNS)}"
 
 
 def _sentence(text: str) -> str:
