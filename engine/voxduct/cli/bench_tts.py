@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 from collections.abc import Callable
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 
 from voxduct.bench import flite, tts
@@ -166,7 +166,7 @@ def run(options: argparse.Namespace) -> int:
 def _missing(chosen: list[str], bench: Bench) -> list[str]:
     """What some figures are null for, and what brings it."""
     found = []
-    if {"sentences", "items", "beside"} & {*chosen} and importlib.util.find_spec("pocketsphinx") is None:
+    if {"sentences", "items", "beside"} & {*chosen} and find_spec("pocketsphinx") is None:
         found.append("PocketSphinx is not installed (make setup-bench)")
     if "beside" in chosen and not flite.installed():
         found.append(flite.NEEDS)
