@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes_speaking import fake_synthesiser
+from voxduct.bench import flite
 from voxduct.bench.results import Figures
 from voxduct.cli import bench_tts, build_parser, main
 from voxduct.cli.bench_tts import Bench
@@ -29,7 +30,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(bench_tts, "PARTS", {name: part(name) for name in bench_tts.PARTS})
     monkeypatch.setattr(bench_tts, "load_own_synthesiser", lambda options: fake_synthesiser())
-    monkeypatch.setattr(bench_tts.flite, "installed", lambda: True)
+    monkeypatch.setattr(flite, "installed", lambda: True)
     monkeypatch.setattr(bench_tts, "find_spec", lambda name: name)
     return measured
 
@@ -96,7 +97,7 @@ def test_bench_tts_names_what_is_missing(
     arguments: tuple[str, ...],
     expected: list[str],
 ) -> None:
-    monkeypatch.setattr(bench_tts.flite, "installed", lambda: False)
+    monkeypatch.setattr(flite, "installed", lambda: False)
     monkeypatch.setattr(bench_tts, "find_spec", lambda name: None)
     missing = str(figures(capsys, *arguments).get("missing", ""))
     assert [part.split()[0] for part in missing.split("; ") if part] == expected

@@ -29,7 +29,7 @@ old new red green little big quiet strange early late heavy empty warm cold brig
 """.split()
 NOUNS = """
 apple bridge candle doctor engine flower garden hammer island jacket kettle ladder mirror needle orange pencil river
-shadow table village window winter letter basket farmer captain sister kitchen harbour station
+shadow table village window winter letter basket farmer captain sister kitchen market station
 """.split()
 VERBS = "saw found left moved sold broke kept painted carried followed opened watched".split()
 REPEATED = "no very yes far many go so long really never please come knock there one three more much".split()
