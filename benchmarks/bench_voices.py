@@ -17,10 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from voxduct.audio import SAMPLE_RATE, Samples
+from voxduct.bench import flite
 from voxduct.bench.ears import speaker_embeddings
 from voxduct.bench.results import machine_card
 from voxduct.bench.scoring import word_errors
@@ -43,7 +41,7 @@ from voxduct.voices.sound import Sound, read_sound
 
 TEXTS = Path(__file__).parent / "data" / "heldout_sentences.txt"
 FLITE = ("slt", "rms", "awb", "kal16")
-SAME_SPEAKER = {"slt": "ada", "rms": "ben", "awb": "angus"}
+SAME_SPEAKER = {origin: name for name, origin in flite.LEARNT_FROM.items()}
 REFERENCES = 2  # recordings of each speaker that are compared with
 CLIP_TEXT = 80  # characters that a clip says at least: some five seconds
 
@@ -62,20 +60,13 @@ def spoken(synthesiser: TextToSpeech, text: str, voice: str | None) -> Samples:
     return np.concatenate(parts)
 
 
-def flite(voice: str, text: str) -> Samples:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "said.wav"
-        subprocess.run(["flite", "-voice", voice, "-t", text, "-o", str(path)], check=True)
-        return read_sound(path, 120.0).samples
-
-
 def speakers(
     synthesiser: Synthesiser, shipped: Sequence[str], voices: Sequence[str], people: Sequence[str]
 ) -> Iterator[Speaker]:
     for name in shipped:
         yield Speaker(name, "shipped", lambda _, text, name=name: spoken(synthesiser, text, name))  # type: ignore[misc]
-    for voice in voices if shutil.which("flite") else ():
-        yield Speaker(voice, "flite", lambda _, text, voice=voice: flite(voice, text))  # type: ignore[misc]
+    for voice in voices if flite.installed() else ():
+        yield Speaker(voice, "flite", lambda _, text, voice=voice: flite.read_aloud(voice, text))  # type: ignore[misc]
     for given in people:
         name, _, folder = given.partition("=")
         paths = sorted(path for path in Path(folder).iterdir() if path.suffix in (".flac", ".wav", ".opus", ".ogg"))

@@ -238,6 +238,7 @@ def test_parser_keeps_the_documented_commands() -> None:
         "bench latency --json --sessions 4 --speaking 1",
         "bench wer --json --clips folder",
         "bench tts --json",
+        "bench tts --parts all --clients 4 --minutes 10 --starts 3 --items 60 --seed 1 --details file",
         "demo",
     ):
         parser.parse_args(line.split())

@@ -76,7 +76,7 @@ def test_address_without_a_port_is_refused() -> None:
 
 
 def reading(text: str, phones: int, seconds: float) -> Reading:
-    spoken = Spoken(np.zeros(round(seconds * 16_000), np.float32), 16_000, 0.1, 1.0, "completed")
+    spoken = Spoken(np.zeros(round(seconds * 16_000), np.float32), 16_000, (), 1.0, "completed")
     return Reading("hard", text, text, phones, spoken)
 
 

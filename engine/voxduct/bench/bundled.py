@@ -37,3 +37,13 @@ def sentence_lists() -> dict[str, list[str]]:
         name: [line for line in bundled(f"{name}_sentences.txt").read_text(encoding="utf-8").splitlines() if line]
         for name in SENTENCE_LISTS
     }
+
+
+def heldout_text(characters: int, first: int = 0) -> str:
+    """Held-out sentences from number `first` on, over and over, as one text of at least so many characters."""
+    sentences = sentence_lists()["heldout"]
+    text = sentences[first % len(sentences)]
+    while len(text) < characters:
+        first += 1
+        text += f" {sentences[first % len(sentences)]}"
+    return text

@@ -12,12 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from voxduct.audio import Samples, float_to_pcm16
+from voxduct.audio import SAMPLE_RATE, Samples, float_to_pcm16
 from voxduct.models import Floats
 
 RESEMBLYZER_NEEDS = ("resemblyzer", "librosa", "torch")
 
+SILENCE = np.zeros(SAMPLE_RATE // 2, np.float32)
+
 Ear = Callable[[Samples], str]
+
+
+def padded(samples: Samples) -> Samples:
+    """Speech with silence on both sides, as recordings have it; 16 kHz."""
+    return np.concatenate([SILENCE, samples, SILENCE])
 
 
 def pocketsphinx_ear() -> Ear | None:

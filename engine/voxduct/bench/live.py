@@ -105,40 +105,54 @@ def _heard_words(final: wire.FinalMessage, committed: list[float], now: float) -
 
 
 @dataclass(frozen=True, slots=True)
+class Arrival:
+    """A binary message of speech."""
+
+    at_s: float
+    """Since `say` was sent."""
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
 class Spoken:
     """What one `say` brought."""
 
     samples: Samples
     sample_rate: int
-    first_audio_s: float | None
-    """From sending `say` to its first audio; None when there was none."""
+    arrivals: tuple[Arrival, ...]
     total_s: float
     """From sending `say` to its end."""
     reason: str
+
+    @property
+    def first_audio_s(self) -> float | None:
+        """From sending `say` to its first audio; None when there was none."""
+        return self.arrivals[0].at_s if self.arrivals else None
 
 
 async def say(client: Client, text: str, *, id: str = REPLY_ID, voice: str | None = None, seed: int = 0) -> Spoken:
     """Asks an open session that nobody else reads to speak, and waits for the end."""
     clock = asyncio.get_running_loop().time
-    started, first, rate = clock(), None, SAMPLE_RATE
+    started, rate = clock(), SAMPLE_RATE
     parts: list[Samples] = []
+    arrivals: list[Arrival] = []
+
+    def ended(reason: str) -> Spoken:
+        samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+        return Spoken(samples, rate, tuple(arrivals), clock() - started, reason)
+
     await client.say(text, id=id, voice=voice, seed=seed)
     async for message in client:
         match message:
             case wire.SpeechAudioEndMessage() if message.id == id:
-                return _spoken(parts, rate, first, clock() - started, message.reason)
+                return ended(message.reason)
             case wire.ErrorMessage() if message.id in (id, None):
-                return _spoken(parts, rate, first, clock() - started, f"failed: {message.message}")
+                return ended(f"failed: {message.message}")
             case wire.SpeechAudioStartMessage():
                 rate = message.sample_rate
             case SpeechChunk() if message.id == id:
-                first = clock() - started if first is None else first
+                arrivals.append(Arrival(clock() - started, message.samples.size))
                 parts.append(message.samples)
             case _:
                 pass
-    return _spoken(parts, rate, first, clock() - started, "failed: the session ended")
-
-
-def _spoken(parts: list[Samples], rate: int, first_s: float | None, total_s: float, reason: str) -> Spoken:
-    samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
-    return Spoken(samples, rate, first_s, total_s, reason)
+    return ended("failed: the session ended")

@@ -26,7 +26,7 @@ import soxr
 
 from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.bench.contrast import contrast
-from voxduct.bench.ears import Ear, pocketsphinx_ear, speaker_embeddings
+from voxduct.bench.ears import Ear, padded, pocketsphinx_ear, speaker_embeddings
 from voxduct.bench.live import Spoken, say
 from voxduct.bench.local_server import Address
 from voxduct.bench.progress import tracked
@@ -41,7 +41,6 @@ LEAST_S, MOST_S, MARGIN_S = 0.03, 0.25, 1.0
 LEAST_LETTERS = 12  # so that "ah", heard as "are", is not a runaway
 CONTRASTED = 12  # sentences that a second voice says too
 CONTRASTED_MIN_WORDS = 6  # an embedding of less than a second says little
-SILENCE = np.zeros(SAMPLE_RATE // 2, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +145,7 @@ async def _speak_in(
 def judge(made: Readings, hear: Ear) -> tuple[Figures, list[str]]:
     """Judges what was spoken; returns the figures and what was heard of each sentence."""
     readings = made.voice
-    texts = [hear(_padded(one)) for one in tracked(readings, "hear")]
+    texts = [hear(padded(one.samples)) for one in tracked(readings, "hear")]
     ours = [align(normalise(one.written), normalise(text)) for one, text in zip(readings, texts, strict=True)]
     first = [one.spoken.first_audio_s for one in readings if one.spoken.first_audio_s is not None]
     found: Figures = {
@@ -168,7 +167,9 @@ def _independent(readings: Sequence[Reading]) -> Figures:
     ear = pocketsphinx_ear()
     found: Figures = {}
     if ear is not None:
-        heard = [align(normalise(one.written), normalise(ear(_padded(one)))) for one in tracked(readings, "check")]
+        heard = [
+            align(normalise(one.written), normalise(ear(padded(one.samples)))) for one in tracked(readings, "check")
+        ]
         found["wer_independent"] = rounded(_total(heard).rate)
     return found
 
@@ -185,10 +186,6 @@ def _told_apart(made: Readings) -> Figures:
         "likeness_other": rounded(found.likeness_other),
         "told_apart": rounded(found.told_apart),
     }
-
-
-def _padded(reading: Reading) -> Samples:
-    return np.concatenate([SILENCE, reading.samples, SILENCE])
 
 
 def runaway(reading: Reading, heard: str) -> bool:

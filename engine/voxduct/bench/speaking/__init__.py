@@ -1,0 +1,1 @@
+"""What a voice is judged by besides its words: pace, seams, gaps, memory, first audio, hard texts, its originals."""
