@@ -196,9 +196,51 @@ def _without_translation(file: FileWriter) -> None:
     graph.outputs = graph.add(Op.ARG_MAX, [0, graph.constant(np.array(-1, np.int32))], [(1, 1, 1)])
 
 
+def _upsampled(file: FileWriter) -> int:
+    """One moment of four channels to six of one, by strides of two."""
+    graph = file.graphs[0]
+    shape, bias = graph.constant(np.array([1, 6, 1, 1], np.int32)), graph.constant(np.zeros(1, np.float32))
+    inputs = [shape, graph.constant(np.ones((1, 6, 1, 4), np.float32)), 0, bias]
+    return graph.add(Op.TRANSPOSE_CONV, inputs, [(1, 6, 1, 1)], padding=1, stride_h=2, stride_w=1, activation=0)[0]
+
+
+def _nothing_hangs_over(file: FileWriter) -> None:
+    file.graphs[0].outputs = [_upsampled(file)]
+
+
+def _hanging_over_is_lost(file: FileWriter) -> None:
+    graph, made = file.graphs[0], _upsampled(file)
+    handle = graph.variable("tail/states")
+    (read,) = graph.add(Op.READ_VARIABLE, [handle], [(1, 4, 1, 1)])
+    silence = graph.constant(np.zeros((1, 2, 1, 1), np.float32))
+    (late,) = graph.add(Op.CONCATENATION, [read, silence], [(1, 6, 1, 1)], axis=1, activation=0)
+    graph.outputs = graph.add(Op.ADD, [made, late], [(1, 6, 1, 1)], activation=0)
+
+
+def _state_of_its_own(file: FileWriter) -> None:
+    graph = file.graphs[0]
+    handle = graph.variable("own/states")
+    graph.outputs = graph.add(Op.READ_VARIABLE, [handle], [(1, 1, 1, 4)])
+    graph.add(Op.ASSIGN_VARIABLE, [handle, 0], [])
+
+
+def _constant_over_time(file: FileWriter) -> None:
+    graph = file.graphs[0]
+    constant = graph.constant(np.zeros((1, 1, 1, 4), np.float32))
+    graph.outputs = graph.add(Op.ADD, [0, constant], [(1, 1, 1, 4)], activation=0)
+
+
 @pytest.mark.parametrize(
     ("odd", "said"),
-    [(_slice_of_channels, "STRIDED_SLICE"), (_fused, "activation inside ADD"), (_without_translation, "ARG_MAX")],
+    [
+        (_slice_of_channels, "STRIDED_SLICE"),
+        (_fused, "activation inside ADD"),
+        (_without_translation, "ARG_MAX"),
+        (_nothing_hangs_over, "nothing where a transposed convolution needs ADD"),
+        (_hanging_over_is_lost, "not cut into a frame and what hangs over"),
+        (_state_of_its_own, "something else than the end of a value"),
+        (_constant_over_time, "constant over time"),
+    ],
 )
 def test_conversion_of_what_has_no_translation_raises_model_error(
     tmp_path: Path, odd: Callable[[FileWriter], None], said: str

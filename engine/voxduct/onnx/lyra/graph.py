@@ -22,7 +22,7 @@ from voxduct.onnx.runtime import OrtOptions, open_session
 STATE, OUT = "state_", "out_"
 MAX_FRAMES = 25
 """Of one run, where so many come at once."""
-TRIED = (2, 7, MAX_FRAMES)
+TRIED = (2, MAX_FRAMES)
 """Frames of the runs that are compared with frames one by one when a graph is opened."""
 TIME = 1
 """Axis of what is given and made."""
