@@ -1,6 +1,6 @@
 """What do codes on the wire save, what do they cost, and how many words are lost by them?
 
-    VOXDUCT_DATA=shared/data python benchmarks/bench_wire.py [--rounds 5] [--piece-ms 100] [--clips FOLDER]
+    VOXDUCT_DATA=shared/data python benchmarks/bench_wire.py [--rounds 5] [--piece-ms 100] [--clips FOLDER] [--count N]
 
 The embedded codec; Lyra's, too, where the data folder holds lyra/ with Lyra's three .tflite files.
 
@@ -96,6 +96,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="how often each is done (default 5)")
     parser.add_argument("--piece-ms", type=int, default=100, help="a microphone's messages (default 100)")
     parser.add_argument("--clips", type=Path, metavar="FOLDER", help="count words of these clips as well")
+    parser.add_argument("--count", type=int, help="only the first so many clips of each kind")
     options = parser.parse_args()
     piece = options.piece_ms * SAMPLE_RATE // 1000
     sets = {"held-out": read_clips(bundled("heldout_clips"))}
@@ -106,8 +107,10 @@ def main() -> int:
         codecs = load_codecs(voice, Path(folder))
         told = [row.told() for row in measure(codecs, voice, options.rounds, piece)]
         show(told)
-        words = [one for name, clips in sets.items() for one in count_words(name, clips, codecs, piece)]
-    show(words)
+        words: list[dict[str, object]] = []
+        for name, clips in sets.items():
+            words += (found := count_words(name, clips[: options.count], codecs, piece))
+            show(found)
     result = {"metric": "wire", "rounds": options.rounds, "load": os.getloadavg()[0], "rows": told, "words": words}
     print(json.dumps(result))
     return 0
@@ -117,7 +120,7 @@ def show(rows: Sequence[Mapping[str, object]]) -> None:
     """A table, by the names of the first row."""
     lines: list[Iterable[object]] = [rows[0], *(row.values() for row in rows)]
     for line in lines:
-        print("  ".join(f"{value!s:>18}" for value in line))
+        print("  ".join(f"{value!s:>18}" for value in line), flush=True)
 
 
 def load_codecs(voice: Synthesiser, folder: Path) -> dict[str, WireCodec]:
