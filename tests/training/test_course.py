@@ -12,14 +12,14 @@ import torch
 from voxduct_training.course import Course, flat_then_down
 
 
-def course(path: Path, minutes: float, seconds: float, **options: float) -> Course:
+def course(path: Path, minutes: float, seconds: float, saved_s: float = 240) -> Course:
     """Of one weight, each step of which takes so many seconds."""
     clock: Iterator[float] = (number * seconds for number in count())
     model = torch.nn.Linear(1, 1, bias=False)
     with torch.no_grad():
         model.weight.fill_(1.0)
     optimizers = [torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)]
-    return Course(path, model, optimizers, minutes, clock=lambda: next(clock), **options)
+    return Course(path, model, optimizers, minutes, saved_s=saved_s, clock=lambda: next(clock))
 
 
 def descend(one: Course) -> None:
