@@ -195,13 +195,12 @@ def count_words(
     engine = load_engine(EngineOptions(), speaks=False)
     ears = find_judges(lambda samples: hear_text(engine, samples)).ears
     kinds: dict[str, WireCodec | None] = {PCM: None, **codecs}
-    found: dict[tuple[str, str], list[WordErrors]] = {(ear, kind): [] for ear in ears for kind in kinds}
-    for clip in tracked(clips, name):
-        samples = clip.samples()
-        for kind, codec in kinds.items():
-            arrived = arrive(codec, samples, piece)
-            for ear, hear in ears.items():
-                found[ear, kind].append(word_errors(clip.text, hear(arrived)))
+    arrived = {kind: [arrive(codec, clip.samples(), piece) for clip in clips] for kind, codec in kinds.items()}
+    found: dict[tuple[str, str], list[WordErrors]] = {}
+    # One kind after the other, not clip by clip: PocketSphinx goes on adapting, and would know a clip already.
+    for ear, kind in tracked([(ear, kind) for ear in ears for kind in kinds], name):
+        heard = zip(clips, arrived[kind], strict=True)
+        found[ear, kind] = [word_errors(clip.text, ears[ear](samples)) for clip, samples in heard]
     return [told_words(name, ear, kind, errors, found[ear, PCM]) for (ear, kind), errors in found.items()]
 
 
