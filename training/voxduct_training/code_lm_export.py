@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from .code_lm_model import BOOKS, CODES, CONTEXT, DELAYS, NONE, PHONES, CodeLm
-from .codec_export import write_manifest
 from .halved import HALF, halve
+from .manifest import write_manifest
 
 # Detail books at their likeliest: sampled, they only add roughness.
 SAMPLING = {

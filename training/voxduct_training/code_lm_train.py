@@ -18,6 +18,7 @@ from .code_lm_data import Batch, Rows, Utterance, load
 from .code_lm_export import read_weights
 from .code_lm_model import CONTEXT, NONE, PROFILES, CodeLm
 from .codec_shipped import ShippedCodec, Vectors
+from .course import Course, flat_then_down
 from .muon import Muon
 from .voice_texts import is_held_out, key
 
@@ -93,53 +94,27 @@ def optimizers(model: CodeLm, rate: float) -> list[torch.optim.Optimizer]:
 def train(
     model: CodeLm, rows: Rows, held: Rows, path: Path, minutes: float, rate: float, batch: int, bf16: bool
 ) -> None:
-    chosen = optimizers(model, rate)
-    spent, step = 0.0, 0
-    if path.exists():
-        saved = torch.load(path, weights_only=True)
-        model.load_state_dict(saved["model"])
-        for optimizer, kept in zip(chosen, saved.get("optimizers", []), strict=False):
-            optimizer.load_state_dict(kept)
-        spent, step = saved["spent"], saved["step"]
-    begun, shown, saved_at, mean = time.monotonic() - spent, spent, spent, 0.0
-    while (spent := time.monotonic() - begun) < minutes * 60:
-        part = spent / (minutes * 60)
-        for optimizer in chosen:
-            for group in optimizer.param_groups:
-                # Flat, then down to nothing over the second half: half-way checkpoints stay useful.
-                group["lr"] = rate * min(1.0, (step + 1) / 40) * min(1.0, 2.0 * (1.0 - part) + 0.02)
+    course, mean = Course(path, model, optimizers(model, rate), minutes), 0.0
+    for part in course.steps():
+        course.set_rate(rate * flat_then_down(course.step, part))
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             code, move, plain = losses(model, rows.batch(batch))
-        for optimizer in chosen:
-            optimizer.zero_grad()
-        (code + 0.5 * move).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            for optimizer in chosen:
-                optimizer.step()
-        step += 1
+        course.descend(code + 0.5 * move, bf16=bf16)
         mean = plain[0] if not mean else 0.95 * mean + 0.05 * plain[0]
-        if spent - shown > 60:
-            shown = spent
-            hours = step * batch * rows.steps / 50 / 3600
+        if course.is_due("show"):
+            seconds = course.step * batch * rows.steps / 50
             print(
-                f"{spent / 60:.1f} min step {step} {hours:.2f} h {hours * 3600 / spent:.0f}x book0 {mean:.3f} last "
+                f"{course.spent / 60:.1f} min step {course.step} {seconds / 3600:.2f} h "
+                f"{seconds / course.spent:.0f}x book0 {mean:.3f} last "
                 + " ".join(f"{p:.2f}" for p in plain)
-                + f" advance {float(move):.3f}",
+                + f" advance {float(move.detach()):.3f}",
                 flush=True,
             )
-        if spent - saved_at > 240:
-            saved_at = spent
+        if course.is_due("save"):
             print("  held out:", evaluate(model, held), flush=True)
-            save(path, model, chosen, spent, step)
+            course.save()
     print("  held out:", evaluate(model, held), flush=True)
-    save(path, model, chosen, spent, step)
-
-
-def save(path: Path, model: CodeLm, chosen: list[torch.optim.Optimizer], spent: float, step: int) -> None:
-    state = {"model": model.state_dict(), "optimizers": [o.state_dict() for o in chosen], "spent": spent, "step": step}
-    torch.save(state, path.with_suffix(".part"))
-    path.with_suffix(".part").replace(path)
+    course.save()
 
 
 def main() -> None:

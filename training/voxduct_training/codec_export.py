@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from .codec_model import PROFILES
 from .codec_vector import VectorCodec
+from .manifest import write_manifest
 
 CONFIG = {
     "model_type": "voxduct-codec",
@@ -65,14 +65,6 @@ def write_graph(graph: nn.Module, path: Path, example: Tensor, names: tuple[str,
         opset_version=17,
         dynamo=False,
     )
-
-
-def write_manifest(folder: Path, name: str, kind: str, version: str) -> None:
-    """manifest.json with the hash of every file beside it."""
-    files = sorted(p for p in folder.rglob("*") if p.suffix in (".onnx", ".npz") or p.name == "config.json")
-    hashes = {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
-    manifest = {"name": name, "kind": kind, "version": version, "license": "Apache-2.0", "files": hashes}
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
 
 def export(codec: VectorCodec, folder: Path, version: str) -> None:

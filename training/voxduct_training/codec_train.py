@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from torch import Tensor
 from .codec_data import Shard, crops
 from .codec_loss import SpectralLoss, mel_distance
 from .codec_model import DELAY, PROFILES, Codec
+from .course import Course
 from .muon import Muon
 
 FRAMES, BATCH = 64, 7
@@ -89,67 +89,32 @@ def optimizers(codec: Codec, rate: float) -> list[torch.optim.Optimizer]:
     return [Muon([{"params": matrices}], rate), torch.optim.AdamW(rest, rate, betas=(0.9, 0.98), weight_decay=0.01)]
 
 
-def state(
-    codec: Codec, chosen: list[torch.optim.Optimizer], spent: float, step: int, quantize: bool
-) -> dict[str, object]:
-    return {
-        "codec": codec.state_dict(),
-        "optimizers": [o.state_dict() for o in chosen],
-        "spent": spent,
-        "step": step,
-        "quantize": quantize,
-    }
-
-
-def save(path: Path, state: dict[str, object]) -> None:
-    torch.save(state, path.with_suffix(".part"))
-    path.with_suffix(".part").replace(path)
-
-
 def train(codec: Codec, shards: list[Shard], held: list[Shard], path: Path, minutes: float, rate: float) -> None:
-    spectral = SpectralLoss()
-    chosen = optimizers(codec, rate)
-    spent, step, quantize = 0.0, 0, False
-    if path.exists():
-        saved = torch.load(path, weights_only=True)
-        codec.load_state_dict(saved["codec"])
-        for optimizer, kept in zip(chosen, saved.get("optimizers", []), strict=False):
-            optimizer.load_state_dict(kept)
-        spent, step, quantize = saved["spent"], saved["step"], saved["quantize"]
-    rng = np.random.default_rng(step)
-    mean: dict[str, float] = {}
-    begun, shown, saved_at = time.monotonic() - spent, spent, spent
-    while (spent := time.monotonic() - begun) < minutes * 60:
-        part = spent / (minutes * 60)
-        for group in (g for optimizer in chosen for g in optimizer.param_groups):
-            group["lr"] = rate * min(1.0, (step + 1) / 100) * (0.5 + 0.5 * math.cos(math.pi * part) + 0.01)
+    spectral, mean = SpectralLoss(), dict[str, float]()
+    course = Course(path, codec, optimizers(codec, rate), minutes, name="codec", saved_s=120)
+    quantize = course.extras.setdefault("quantize", False)
+    rng = np.random.default_rng(course.step)
+    for part in course.steps():
+        course.set_rate(rate * min(1.0, course.step / 100) * (0.5 + 0.5 * math.cos(math.pi * part) + 0.01))
         batch = crops(shards, BATCH, FRAMES, rng)
         if not quantize and part > 0.06:
             many = crops(shards, 96, FRAMES, rng)[0]
             with torch.no_grad():
                 codec.quantizer.start(codec.encoder(many, codec.zeros(codec.encoder.state_shapes, 96))[0])
-            quantize = True
+            quantize = course.extras["quantize"] = True
         parts = losses(codec, spectral, batch, quantize, restart=part < 0.8)
-        total = sum(WEIGHTS[k] * v for k, v in parts.items())
-        codec.zero_grad()
-        total.backward()
-        torch.nn.utils.clip_grad_norm_(codec.parameters(), 1.0)
-        for optimizer in chosen:
-            optimizer.step()
-        step += 1
+        course.descend(sum((WEIGHTS[k] * v for k, v in parts.items()), torch.zeros(())))
         mean = {k: 0.97 * mean.get(k, v.item()) + 0.03 * v.item() for k, v in parts.items()}
-        if spent - shown > 60:
-            shown = spent
-            seen = step * BATCH * FRAMES / 50
-            text = " ".join(f"{k} {v:.3f}" for k, v in mean.items())
-            print(f"{spent / 60:.1f} min step {step} {seen / 3600:.2f} h {seen / spent:.0f}x {text}", flush=True)
-        if spent - saved_at > 120:
-            saved_at = spent
-            if step % 4 == 0:
+        if course.is_due("show"):
+            seen, text = course.step * BATCH * FRAMES / 50, " ".join(f"{k} {v:.3f}" for k, v in mean.items())
+            pace = f"{seen / 3600:.2f} h {seen / course.spent:.0f}x"
+            print(f"{course.spent / 60:.1f} min step {course.step} {pace} {text}", flush=True)
+        if course.is_due("save"):
+            if course.step % 4 == 0:
                 print("  held out:", evaluate(codec, held, quantize), flush=True)
-            save(path, state(codec, chosen, spent, step, quantize))
+            course.save()
     print("  held out:", evaluate(codec, held, quantize), flush=True)
-    save(path, state(codec, chosen, spent, step, quantize))
+    course.save()
 
 
 def split(shard: Shard) -> tuple[Shard, Shard]:

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from voxduct.onnx.semantic import CENTRES, ENCODER, TOKEN_SAMPLES, Clusters
 
 from .code_lm_model import BOOKS, CODES, DELAYS, NONE
-from .codec_export import write_manifest
 from .continue_data import Clip, load
 from .continue_model import (
     ACOUSTIC_CONTEXT,
@@ -27,6 +26,7 @@ from .continue_model import (
     SemanticLm,
 )
 from .continue_start import write_clusters
+from .manifest import write_manifest
 from .narrowed import narrow
 
 NAME = "voxduct-continue"

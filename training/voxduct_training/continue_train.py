@@ -7,7 +7,6 @@ does not lead them astray. Muon on the matrices, AdamW on the rest; the rate fal
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,6 +31,7 @@ from .continue_model import (
     semantic_window,
 )
 from .continue_start import find_clusters, start_from_voice, write_clusters
+from .course import Course, flat_then_down
 
 WEIGHTS = {"ada": 1.5, "ben": 1.5, "angus": 1.0, "mila": 1.0, "otto": 1.0, "x": 4.0, "nova": 3.0, "tinytts": 3.0,
            "sound": 1.5, "*": 1.0}  # fmt: skip
@@ -103,48 +103,23 @@ def evaluate(model: nn.Module, losses: Losses, held: Rows, batches: int = 6) -> 
 def train(
     model: nn.Module, losses: Losses, rows: Rows, held: Rows, path: Path, minutes: float, rate: float, batch: int
 ) -> None:
-    chosen = optimizers(model, rate)  # type: ignore[arg-type]
-    spent, step = 0.0, 0
-    if path.exists():
-        saved = torch.load(path, weights_only=True)
-        model.load_state_dict(saved["model"])
-        for optimizer, kept in zip(chosen, saved["optimizers"], strict=True):
-            optimizer.load_state_dict(kept)
-        spent, step = saved["spent"], saved["step"]
-        rows.rng = np.random.default_rng(step)
-    begun, shown, saved_at, mean = time.monotonic() - spent, spent, spent, 0.0
-    while (spent := time.monotonic() - begun) < minutes * 60:
-        part = spent / (minutes * 60)
-        for optimizer in chosen:
-            for group in optimizer.param_groups:
-                group["lr"] = rate * min(1.0, (step + 1) / 40) * min(1.0, 2.0 * (1.0 - part) + 0.02)
+    course = Course(path, model, optimizers(model, rate), minutes)  # type: ignore[arg-type]
+    if course.step:
+        rows.rng = np.random.default_rng(course.step)
+    mean = 0.0
+    for part in course.steps():
+        course.set_rate(rate * flat_then_down(course.step, part))
         loss, plain = losses(rows, batch, CORRUPT)
-        for optimizer in chosen:
-            optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer in chosen:
-            optimizer.step()
-        step += 1
+        course.descend(loss)
         mean = plain[0] if not mean else 0.95 * mean + 0.05 * plain[0]
-        if spent - shown > 60:
-            shown = spent
-            print(
-                f"{spent / 60:.1f} min step {step} first {mean:.3f} last " + " ".join(f"{p:.2f}" for p in plain),
-                flush=True,
-            )
-        if spent - saved_at > 240:
-            saved_at = spent
+        if course.is_due("show"):
+            last = " ".join(f"{p:.2f}" for p in plain)
+            print(f"{course.spent / 60:.1f} min step {course.step} first {mean:.3f} last {last}", flush=True)
+        if course.is_due("save"):
             print("  held out:", evaluate(model, losses, held), flush=True)
-            save(path, model, chosen, spent, step)
-    print(f"  held out after {step} steps:", evaluate(model, losses, held), flush=True)
-    save(path, model, chosen, spent, step)
-
-
-def save(path: Path, model: nn.Module, chosen: list[torch.optim.Optimizer], spent: float, step: int) -> None:
-    state = {"model": model.state_dict(), "optimizers": [o.state_dict() for o in chosen], "spent": spent, "step": step}
-    torch.save(state, path.with_suffix(".part"))
-    path.with_suffix(".part").replace(path)
+            course.save()
+    print(f"  held out after {course.step} steps:", evaluate(model, losses, held), flush=True)
+    course.save()
 
 
 def main() -> None:

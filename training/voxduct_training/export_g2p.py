@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from pathlib import Path
 
@@ -14,8 +13,9 @@ import torch
 from voxduct_training.g2p_model import LETTERS, LONGEST, G2p, letter_ids
 from voxduct_training.halved import halve
 from voxduct_training.lexicon import PHONES, read
+from voxduct_training.manifest import write_manifest
 
-NAME, VERSION, LICENSE = "voxduct-g2p-en", "0.1.0", "Apache-2.0"
+NAME, VERSION = "voxduct-g2p-en", "0.1.0"
 
 CARD = """---
 license: apache-2.0
@@ -69,7 +69,7 @@ def export(checkpoint: Path, lexicon: Path, folder: Path) -> None:
     parameters = sum(weight.numel() for weight in model.parameters())
     card = CARD.format(entries=len(read(lexicon)), parameters=parameters, **figures)
     (folder / "README.md").write_text(card, encoding="utf-8")
-    write_manifest(folder)
+    write_manifest(folder, NAME, "g2p", VERSION)
 
 
 def check(model: G2p, path: Path, words: list[str]) -> None:
@@ -83,17 +83,6 @@ def check(model: G2p, path: Path, words: list[str]) -> None:
             (got,) = session.run(None, {"letters": letters.numpy()})
             if np.abs(got - wanted).max() > 0.1:
                 raise ValueError(f"the exported graph says something else about {word!r}")
-
-
-def write_manifest(folder: Path) -> None:
-    """`manifest.json` with the hash of every other file."""
-    files = {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "manifest.json"
-    }
-    manifest = {"name": NAME, "kind": "g2p", "version": VERSION, "license": LICENSE, "files": files}
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
 
 def main() -> None:

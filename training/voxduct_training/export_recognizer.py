@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import shutil
 import tempfile
@@ -20,6 +19,7 @@ from transformers import WhisperFeatureExtractor
 
 from voxduct.onnx.export import export_whisper
 from voxduct.onnx.prepare import Precision, prepare_whisper
+from voxduct_training.manifest import write_manifest
 from voxduct_training.recognizer import Recognizer, Shape
 from voxduct_training.shipped_weights import read_weights
 from voxduct_training.tokenizer import load_tokenizer
@@ -153,14 +153,6 @@ def write_heads(model: Recognizer, out: Path) -> None:
     (out / "ctc_heads.safetensors").chmod(0o644)
 
 
-def write_manifest(out: Path) -> None:
-    """manifest.json with the checksum of every file of the directory but its card."""
-    paths = sorted(p for p in out.rglob("*") if p.is_file() and p.name not in ("manifest.json", "README.md"))
-    files = {str(p.relative_to(out)): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths}
-    manifest = {"name": NAME, "kind": "asr", "version": VERSION, "license": "Apache-2.0", "files": files}
-    (out / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
-
-
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -196,7 +188,7 @@ def main() -> None:
         prepare_graphs(model, traits, options.tokenizer, options.out)
         (options.out / "model.safetensors").unlink(missing_ok=True)
         write_shipped(options.out)
-    write_manifest(options.out)
+    write_manifest(options.out, NAME, "asr", VERSION)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import torch
 from .code_lm_data import Utterance, durations, load
 from .code_lm_export import config, export, write_voice
 from .code_lm_model import PROFILES, CodeLm
-from .codec_export import write_manifest
+from .manifest import write_manifest
 from .voice_generate import Sampling, Speech, Voice
 
 DESCRIPTIONS = {

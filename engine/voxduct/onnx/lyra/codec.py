@@ -27,8 +27,8 @@ class LyraModel:
         self.sample_rate, self.frame_size, self.num_codebooks, self.cardinality = (int(config[name]) for name in FIELDS)
         if self.num_codebooks < max(rate.num_quantizers for rate in Rate):
             raise ModelError(f"{folder} has {self.num_codebooks} quantizers; its rates need more")
-        self.encoder = StreamGraph(folder / GRAPHS / ENCODER, "audio", "features", options)
-        self.decoder = StreamGraph(folder / GRAPHS / DECODER, "features", "audio", options)
+        self.encoder = StreamGraph(folder / GRAPHS / ENCODER, "audio", "features", self.frame_size, options)
+        self.decoder = StreamGraph(folder / GRAPHS / DECODER, "features", "audio", 1, options)
         shape = (self.num_codebooks, self.cardinality, NUM_FEATURES)
         self.quantizer = ResidualQuantizer(_read_books(folder / CODEBOOKS, shape))
 
@@ -39,14 +39,13 @@ class LyraEncoderState:
     def __init__(self, model: LyraModel, num_quantizers: int) -> None:
         self.num_quantizers = num_quantizers
         self._graph = model.encoder.bind()
-        self._features = self._graph.made.reshape(-1)
         self._quantizer = model.quantizer.encoder(num_quantizers)
 
-    def encode(self, frame: Samples, codes: Ints) -> None:
-        """One frame; its codes are written into `codes`."""
-        self._graph.given[0] = frame
-        self._graph.run()
-        self._quantizer.encode(self._features, codes)
+    def encode(self, samples: Samples, codes: Ints) -> None:
+        """Frames of one run; their codes are written into `codes`, shape [frames, num_quantizers]."""
+        features = self._graph.run(samples[None])[0]
+        for feature, of_frame in zip(features, codes, strict=True):
+            self._quantizer.encode(feature, of_frame)
 
 
 class LyraDecoderState:
@@ -57,16 +56,16 @@ class LyraDecoderState:
         self._graph = model.decoder.bind()
 
     def decode(self, codes: Ints, samples: Samples) -> None:
-        """One frame's codes; its sound is written into `samples`."""
-        self._graph.given[0, 0] = self._quantizer.decode(codes)
-        self._graph.run()
-        samples[:] = self._graph.made[0]
+        """Codes of the frames of one run, shape [frames, k]; their sound is written into `samples`."""
+        features = np.stack([self._quantizer.decode(of_frame) for of_frame in codes])
+        samples[:] = self._graph.run(features[None])[0]
 
 
 class LyraCodec:
     """Implements `voxduct.models.Codec` at one rate; several may share a `LyraModel`.
 
-    One frame is computed at a time, so that the same samples give the same codes to the bit, however they come.
+    Several frames are computed in one run only where that is to the bit as one after the other would be, so that the
+    same samples give the same codes however they come.
     """
 
     delay_samples = 0
@@ -90,16 +89,17 @@ class LyraCodec:
 
         Raises:
             InferenceError: the samples are no whole frames, and `state` is as it was; or a graph failed, and `state`
-                stands before the frame on which it did.
+                stands before the frames of that run.
         """
         if not isinstance(state, LyraEncoderState) or state.num_quantizers != self.num_codebooks:
             raise TypeError(f"not an encoder state of this codec: {type(state).__name__}")
         if not len(samples) or len(samples) % self.frame_size:
             raise InferenceError(f"{len(samples)} samples are no whole frames of {self.frame_size}")
-        frames = samples.reshape(-1, self.frame_size)
-        codes = np.empty((len(frames), self.num_codebooks), np.int64)
-        for frame, of_frame in zip(frames, codes, strict=True):
-            state.encode(frame, of_frame)
+        codes = np.empty((len(samples) // self.frame_size, self.num_codebooks), np.int64)
+        most = self._model.encoder.max_frames
+        for start in range(0, len(codes), most):
+            end = start + most
+            state.encode(samples[start * self.frame_size : end * self.frame_size], codes[start:end])
         return codes.T
 
     def decode(self, codes: Ints, state: object) -> Samples:
@@ -110,16 +110,18 @@ class LyraCodec:
 
         Raises:
             InferenceError: the codes are none of this codec, and `state` is as it was; or a graph failed, and `state`
-                stands before the frame on which it did.
+                stands before the frames of that run.
         """
         if not isinstance(state, LyraDecoderState):
             raise TypeError(f"not a decoder state of this codec: {type(state).__name__}")
         self._check(codes)
         frames = np.ascontiguousarray(codes.T, np.int64)
-        samples = np.empty((len(frames), self.frame_size), np.float32)
-        for frame, of_frame in zip(frames, samples, strict=True):
-            state.decode(frame, of_frame)
-        return samples.reshape(-1)
+        samples = np.empty(len(frames) * self.frame_size, np.float32)
+        most = self._model.decoder.max_frames
+        for start in range(0, len(frames), most):
+            end = start + most
+            state.decode(frames[start:end], samples[start * self.frame_size : end * self.frame_size])
+        return samples
 
     def _check(self, codes: Ints) -> None:
         most = self._model.num_codebooks

@@ -54,28 +54,14 @@ class GraphBuilder:
 
     def node(self, kind: str, inputs: Sequence[str], **attributes: object) -> str:
         """A node with one output."""
-        return self._node(kind, inputs, 1, attributes)[0]
-
-    def split(self, value: str, sizes: Sequence[int], axis: int) -> list[str]:
-        """A value in parts of these sizes."""
-        return self._node("Split", [value, self._numbers(sizes)], len(sizes), {"axis": axis})
-
-    def slice(self, value: str, begin: int, end: int, axis: int) -> str:
-        """A part of a value; negative bounds count from the end."""
-        return self.node("Slice", [value, *(self._numbers([number]) for number in (begin, end, axis))])
+        made = f"v{len(self._nodes)}"
+        self._nodes.append(helper.make_node(kind, inputs, [made], **attributes))
+        self._made.add(made)
+        return made
 
     def reshape(self, value: str, shape: Sequence[int]) -> str:
         """A value in another shape; -1 is what remains."""
-        return self.node("Reshape", [value, self._numbers(shape)])
-
-    def _numbers(self, numbers: Sequence[int]) -> str:
-        return self.weight(np.array(numbers, np.int64))
-
-    def _node(self, kind: str, inputs: Sequence[str], count: int, attributes: dict[str, object]) -> list[str]:
-        outputs = [f"v{len(self._nodes)}_{part}" for part in range(count)]
-        self._nodes.append(helper.make_node(kind, inputs, outputs, **attributes))
-        self._made.update(outputs)
-        return outputs
+        return self.node("Reshape", [value, self.weight(np.array(shape, np.int64))])
 
     def model(self) -> onnx.ModelProto:
         """The whole graph, checked."""

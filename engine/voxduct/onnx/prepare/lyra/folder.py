@@ -21,7 +21,7 @@ from voxduct.onnx.tflite import read_tflite
 ENCODER_FILE, QUANTIZER_FILE, DECODER_FILE = "soundstream_encoder.tflite", "quantizer.tflite", "lyragan.tflite"
 LICENSE_FILE = "LICENSE"
 PRECISION = "fp32"
-REVISION = 3
+REVISION = 4
 """Raised whenever the same files would make another folder."""
 
 

@@ -1,7 +1,8 @@
 """A TensorFlow Lite graph with variables to an ONNX graph with states: each goes in and comes out of every run.
 
-What comes out may be longer than what goes in: then its last moments are the state, see
-`voxduct.onnx.prepare.lyra.carried`.
+What comes out is longer than what goes in, and its last moments are the state. A layer joins what it remembers with
+what is new, and keeps the end of that; whoever runs the graph can read it where it lies, so the graph gives out the
+whole. There a run takes one frame; here it takes any number of them.
 
 Differences to what TensorFlow Lite computes: it runs part of the layers on int8 activations, so it rounds each of
 their results to one of 256 steps and clips it to their range. Here weights have the values that their int8 stand for,
@@ -18,9 +19,11 @@ import onnx
 
 from voxduct.errors import ModelError
 from voxduct.onnx.prepare.lyra.builder import GraphBuilder
-from voxduct.onnx.prepare.lyra.carried import find_carried
+from voxduct.onnx.prepare.lyra.convolutions import convolve_transposed, pieces_of
 from voxduct.onnx.prepare.lyra.layers import CONSTANT_INPUTS, LAYERS, Step
-from voxduct.onnx.prepare.lyra.shapes import UnsupportedError, moved
+from voxduct.onnx.prepare.lyra.links import Links
+from voxduct.onnx.prepare.lyra.overhang import Upsampling, find_overhanging
+from voxduct.onnx.prepare.lyra.shapes import CHANNELS, HERE, TIME, UnsupportedError, moved
 from voxduct.onnx.tflite import Op, Operator, Subgraph, Tensor, TfliteModel
 from voxduct.onnx.tflite.model import ABSENT
 
@@ -54,64 +57,78 @@ def state_name(variable: str) -> str:
 
 
 class _Conversion:
-    """One pass over a graph's operators, in the order in which they run."""
+    """One pass over a graph's operators, in the order in which they run, of those that the results need."""
 
     def __init__(self, graph: Subgraph, name: str) -> None:
-        self._graph = graph
+        self._graph, self._links = graph, Links(graph)
         self._build = GraphBuilder(name)
         self._values: dict[int, str] = {}
         """Tensors that were computed so far."""
         self._handles = {handle: variable for variable, handle in graph.variables().items()}
-        self._variables: dict[str, str] = {}
-        """What each variable holds now."""
-        self._assigned: set[str] = set()
-        self._shapes: dict[str, tuple[int, ...]] = {}
-        """Of what each variable holds now."""
-        self._carried = find_carried(graph)
-        self._unneeded = {id(operator) for one in self._carried.values() for operator in one.unneeded}
-        self._without = {id(one.convolution): one.without for one in self._carried.values()}
+        self._overhanging = find_overhanging(self._links)
+        self._kept = self._find_kept()
+        self._states: dict[str, tuple[str, int]] = {}
+        """By name of the output its value, and a tensor of the same channels."""
 
     def run(self, given: int, wanted: int, input_name: str, output_name: str) -> onnx.ModelProto:
-        tensors = self._graph.tensors
-        self._values[given] = self._build.input(input_name, tensors[given].shape)
+        instead = {number: layer.source for number, layer in self._overhanging.items()}
+        needed = self._links.needed([wanted, *self._kept.values()], instead)
+        self._values[given] = self._build.input(input_name, self._shape(given, input_name))
         for operator in self._graph.operators:
-            if id(operator) not in self._unneeded:
+            if needed.intersection(operator.outputs):
                 self._convert(operator)
-        self._build.output(self._value(wanted), output_name, moved(tensors[wanted].shape))
-        for variable, value in self._variables.items():
-            self._build.output(value, OUT + state_name(variable), self._shapes[variable])
+        self._build.output(self._value(wanted), output_name, self._shape(wanted, output_name))
+        for variable, number in self._kept.items():
+            self._states[OUT + state_name(variable)] = (self._value(number), number)
+        for name, (value, number) in self._states.items():
+            self._build.output(value, name, self._shape(number, name))
         return self._build.model()
 
+    def _find_kept(self) -> dict[str, int]:
+        """By variable the tensor whose last moments it keeps, without those that no layer needs any more."""
+        unneeded = {handle for layer in self._overhanging.values() for handle in layer.variables}
+        kept: dict[str, int] = {}
+        for operator in self._graph.operators:
+            if operator.op is Op.READ_VARIABLE and self._variable(operator) in kept:
+                raise UnsupportedError(f"{self._variable(operator)} is read after it was assigned")
+            if operator.op is Op.ASSIGN_VARIABLE and operator.inputs[0] not in unneeded:
+                variable, source = self._variable(operator), self._links.end_of(operator.inputs[1])
+                if source is None or variable in kept:
+                    raise UnsupportedError(f"{variable} is assigned twice, or something else than the end of a value")
+                kept[variable] = source
+        return kept
+
     def _convert(self, operator: Operator) -> None:
+        number = operator.outputs[0]
         match operator.op:
-            case Op.CALL_ONCE | Op.VAR_HANDLE:
+            case _ if number in self._overhanging:
+                self._values[number] = self._upsample(self._overhanging[number])
+            case Op.VAR_HANDLE:
                 pass
             case Op.READ_VARIABLE:
-                self._values[operator.outputs[0]] = self._read(operator)
-            case Op.ASSIGN_VARIABLE:
-                self._assign(self._variable(operator), operator.inputs[1])
+                shape = moved(self._graph.tensors[number].shape, self._links.time(number))
+                self._values[number] = self._build.input(state_name(self._variable(operator)), shape)
             case op if op in LAYERS:
-                self._layer(operator)
+                self._values[number] = self._layer(operator)
             case op:
                 raise UnsupportedError(f"operator {op.name} has no translation")
 
-    def _assign(self, variable: str, number: int) -> None:
-        if variable in self._assigned or variable not in self._variables:
-            raise UnsupportedError(f"{variable} is assigned twice, or before it is read")
-        self._assigned.add(variable)
-        source = self._carried[number].source if number in self._carried else number
-        self._variables[variable] = self._value(source)
-        self._shapes[variable] = moved(self._graph.tensors[source].shape)
+    def _upsample(self, layer: Upsampling) -> str:
+        """The moments that were heard are the state; it has the name of the first variable that it stands for."""
+        kernels, moments = layer.kernels(self._links), self._links.time(layer.source)
+        state = state_name(self._handles[layer.variables[0]])
+        channels = self._graph.tensors[layer.source].shape[CHANNELS]
+        before = self._build.input(state, (1, 1, pieces_of(kernels.shape[2], layer.stride) - 1, channels))
+        heard = self._build.node("Concat", [before, self._value(layer.source)], axis=HERE[TIME])
+        self._states[OUT + state] = (heard, layer.source)
+        return convolve_transposed(
+            self._build, heard, kernels, layer.biases(self._links), layer.late(self._links),
+            stride=layer.stride, moments=moments,
+        )  # fmt: skip
 
-    def _read(self, operator: Operator) -> str:
-        variable = self._variable(operator)
-        if variable in self._assigned:
-            raise UnsupportedError(f"{variable} is read after it was assigned")
-        if variable not in self._variables:
-            shape = moved(self._graph.tensors[operator.outputs[0]].shape)
-            self._variables[variable] = self._build.input(state_name(variable), shape)
-            self._shapes[variable] = shape
-        return self._variables[variable]
+    def _shape(self, number: int, name: str) -> tuple[int | str, ...]:
+        """Of an input or an output of any length."""
+        return moved(self._graph.tensors[number].shape, f"{name}_time")
 
     def _variable(self, operator: Operator) -> str:
         try:
@@ -119,17 +136,18 @@ class _Conversion:
         except KeyError:
             raise UnsupportedError(f"{operator.op.name} of no variable") from None
 
-    def _layer(self, operator: Operator) -> None:
+    def _layer(self, operator: Operator) -> str:
         layouts = CONSTANT_INPUTS.get(operator.op, ())
         names = ["" if index in layouts else self._value(number) for index, number in enumerate(operator.inputs)]
         if ABSENT in operator.inputs:
             raise UnsupportedError(f"{operator.op.name} without all its inputs")
-        step = Step(
-            operator, self._tensors(operator.inputs), self._tensors(operator.outputs), names,
-            self._without.get(id(operator)),
-        )  # fmt: skip
+        step = Step(operator, self._tensors(operator.inputs), self._tensors(operator.outputs), names)
         made = LAYERS[operator.op](self._build, step)
-        self._values.update(zip(operator.outputs, made, strict=True))
+        if operator.op is Op.CONV_2D and len(self._links.readers(operator.outputs[0])) > 1:
+            # Added to later: ONNX Runtime would keep it in blocks and reshape them around each sum, did this not part
+            # the convolution from the rest.
+            made = self._build.reshape(made, moved(step.outputs[0].shape, -1))
+        return made
 
     def _tensors(self, numbers: Sequence[int]) -> list[Tensor]:
         return [self._graph.tensors[number] for number in numbers]
@@ -140,7 +158,9 @@ class _Conversion:
         tensor = self._graph.tensors[number]
         if tensor.data is None:
             raise UnsupportedError(f"{tensor.name} is used before it is computed")
-        self._values[number] = self._build.weight(tensor.values().reshape(moved(tensor.shape)))
+        if len(tensor.shape) > 1:
+            raise UnsupportedError(f"{tensor.name} is a constant over time, and there may be several frames")
+        self._values[number] = self._build.weight(tensor.values())
         return self._values[number]
 
 
