@@ -15,7 +15,7 @@ from voxduct.codec.lyra import Rate
 from voxduct.codec.stretches import WireCodec
 from voxduct.continuation.stream import Continuer
 from voxduct.errors import HubError, ModelError, UnknownModelError
-from voxduct.hub import MANIFEST_NAME, ModelKind, embedded, read_manifest, resolve, verify
+from voxduct.hub import MANIFEST_NAME, ModelKind, read_manifest, resolve, verify
 from voxduct.hub.catalogue import LocalModel
 from voxduct.hub.client import HubClient
 from voxduct.hub.lyra import LYRA
@@ -166,17 +166,11 @@ def load_continuer(options: EngineOptions, model: str | None = None) -> Continue
     """What goes on with a recording; `model` is a folder, or None for the embedded one.
 
     Raises:
-        UnknownModelError: no such folder, or none is embedded.
+        UnknownModelError: no such folder.
         ModelError: a file is missing or damaged.
     """
-    kind = ModelKind.CONTINUATION
-    if model is None and not any(manifest.kind == kind for manifest in embedded()):
-        raise UnknownModelError(
-            "no continuation model is embedded yet; make one with training/runs/continue.sh and give its folder as "
-            "--model",
-            param="model",
-        )
-    folder, codec = locate(model, kind).folder, locate(None, ModelKind.CODEC).folder
+    folder = locate(model, ModelKind.CONTINUATION).folder
+    codec = locate(None, ModelKind.CODEC).folder
     return load_onnx_continuer(folder, codec, _ort_options(options))
 
 

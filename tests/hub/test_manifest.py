@@ -136,7 +136,5 @@ def test_embedded_models_are_whole_and_cover_every_kind() -> None:
     for manifest in found:
         verify(manifest)
         assert manifest.name == manifest.folder.name
-    waiting = {catalogue.ModelKind.CONTINUATION}  # its recipe has not run to its end yet
-    assert {manifest.kind for manifest in found} | waiting == set(catalogue.ModelKind)
-    names = {name for kind, name in catalogue.DEFAULT_MODELS.items() if kind not in waiting}
-    assert names <= {manifest.name for manifest in found}
+    assert {manifest.kind for manifest in found} == set(catalogue.ModelKind)
+    assert set(catalogue.DEFAULT_MODELS.values()) <= {manifest.name for manifest in found}
