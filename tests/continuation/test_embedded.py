@@ -26,9 +26,7 @@ def continuer() -> Continuer:
 def continued(continuer: Continuer, prompt: Samples, seconds: float = 1.5, seed: int = 1) -> Samples:
     tail, pieces = PromptTail(), []
     tail.feed(prompt)
-    stream = ContinuationStream(
-        continuer, continuer.hear(tail.take()), ContinuationOptions(seconds=seconds, seed=seed)
-    )
+    stream = ContinuationStream(continuer, continuer.hear(tail.take()), ContinuationOptions(seconds=seconds, seed=seed))
     while (piece := stream.next_samples()) is not None:
         pieces.append(piece)
     return np.concatenate(pieces)
