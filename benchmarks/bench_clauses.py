@@ -33,11 +33,11 @@ import numpy as np
 
 from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.bench.bundled import sentence_lists
-from voxduct.bench.ears import Ear, pocketsphinx_ear
+from voxduct.bench.ears import Ear, padded, pocketsphinx_ear
 from voxduct.bench.progress import tracked
 from voxduct.bench.results import Figures, keep, machine_card, milliseconds, percentile, rounded
 from voxduct.bench.scoring import WordErrors, align, normalise
-from voxduct.bench.tts import SILENCE, Frontend
+from voxduct.bench.tts import Frontend
 from voxduct.events import SpeechAudio, SpeechWord, SpeechWords
 from voxduct.loading import EngineOptions, load_engine, load_own_synthesiser
 from voxduct.offline import hear_text, speak
@@ -105,8 +105,8 @@ def stall_s(reading: Reading, dues: Sequence[Due], count: Sequence[int]) -> floa
 
 def misread(frontend: Frontend, readings: Sequence[Reading], hear: Ear, what: str) -> float:
     """Share of words."""
-    padded = [np.concatenate([SILENCE, one.samples, SILENCE]) for one in readings]
-    heard = [hear(samples) for samples in tracked(padded, what)]
+    sounds = [padded(one.samples) for one in readings]
+    heard = [hear(samples) for samples in tracked(sounds, what)]
     pairs = zip(readings, heard, strict=True)
     errors = [align(normalise(frontend.written(one.text)), normalise(text)).errors for one, text in pairs]
     return sum(errors, WordErrors()).rate
