@@ -19,7 +19,7 @@ from voxduct.asr.decode.rules import apply_rules
 from voxduct.asr.decode.shortlist import shortlist
 from voxduct.models import BatchStep, Floats, Ints, WhisperModel
 
-HOPELESS = 5.0  # where letters and words have a say, what scores so much less than the best is not followed any more
+HOPELESS = 8.0  # where letters and words have a say, what scores so much less than the best is not followed any more
 
 
 @dataclass(frozen=True, slots=True, eq=False)
