@@ -128,7 +128,7 @@ def test_corrupt_model_ends_with_1_and_names_the_file(
 def test_models_list_is_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert code_of("models", "list", "--json") == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert {"asr", "codec", "codec-lm", "g2p"} == {row["kind"] for row in rows}
+    assert {"asr", "codec", "codec-lm", "continuation", "g2p"} == {row["kind"] for row in rows}
 
 
 @pytest.mark.model
