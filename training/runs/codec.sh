@@ -1,13 +1,19 @@
 #!/bin/sh
 # The codec from nothing: speech by flite and espeak-ng (and the neural voice where the data folder has it), pitch,
-# training, export. Usage: training/runs/codec.sh [--profile tiny|full] [--minutes N] [--work FOLDER] [--out FOLDER]
+# training, export; then its decoder is refined, with all other things as they were.
+# Usage: training/runs/codec.sh [--profile tiny|full] [--minutes N] [--refine N] [--start FOLDER] [--more FOLDER]...
+#            [--work FOLDER] [--out FOLDER]
+# --start: an exported codec that is only refined. --more: further speech, as `tinytts --phones` writes it.
 set -eu
 cd "$(dirname "$0")/../.."
-profile=full minutes=40 hours=3.5 work=training/work/voice out=models_onnx/voxduct-codec-16k
+profile=full minutes=40 refine=60 hours=3.5 start= more= work=training/work/voice out=models_onnx/voxduct-codec-16k
 while [ $# -gt 0 ]; do
     case "$1" in
     --profile) profile=$2 ;;
     --minutes) minutes=$2 ;;
+    --refine) refine=$2 ;;
+    --start) start=$2 ;;
+    --more) more="$more $2" ;;
     --work) work=$2 ;;
     --out) out=$2 ;;
     *) echo "unknown option $1" >&2; exit 2 ;;
@@ -17,7 +23,7 @@ done
 data=${VOXDUCT_DATA:-../shared/data}
 export PYTHONPATH="training:engine${PYTHONPATH:+:$PYTHONPATH}"
 if [ "$profile" = tiny ]; then
-    hours=0.05 minutes=0.5 work=${work}-tiny
+    hours=0.05 minutes=0.5 refine=0.2 work=${work}-tiny
     [ "$out" != models_onnx/voxduct-codec-16k ] || out=$work/codec
 fi
 python=${PYTHON:-python}
@@ -37,8 +43,17 @@ if [ "$profile" = full ]; then
         set -- "$@" --shard "$work/neural" 0.25
     fi
 fi
-$python -m voxduct_training.codec_train "$work/network.pt" "$@" --minutes "$minutes" --profile "$profile"
-groups=30
-[ "$profile" = full ] || groups=4
-$python -m voxduct_training.codec_fit "$work/network.pt" "$work/codec.pt" "$@" --groups $groups --profile "$profile"
-$python -m voxduct_training.codec_export "$out" --checkpoint "$work/codec.pt" --profile "$profile"
+if [ -z "$start" ]; then
+    start=$work/codec
+    $python -m voxduct_training.codec_train "$work/network.pt" "$@" --minutes "$minutes" --profile "$profile"
+    groups=30
+    [ "$profile" = full ] || groups=4
+    $python -m voxduct_training.codec_fit "$work/network.pt" "$work/codec.pt" "$@" --groups $groups --profile "$profile"
+    $python -m voxduct_training.codec_export "$start" --checkpoint "$work/codec.pt" --profile "$profile"
+fi
+for folder in $more; do
+    [ -e "$folder/pitch.npz" ] || $python -m voxduct_training.codec_data pitch "$folder" --hours 99
+    set -- "$@" --shard "$folder" 0.5
+done
+$python -m voxduct_training.codec_refine "$work/refined.pt" "$start" "$@" --minutes "$refine" --profile "$profile"
+$python -m voxduct_training.codec_export "$out" --checkpoint "$work/refined.pt" --like "$start" --profile "$profile"

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.signal import resample_poly
 from torch import Tensor
 
 from .code_lm_model import AGES, BOOKS, CODES, NONE, PAD, PHONES, UNK, delayed
@@ -78,6 +80,47 @@ def encode(codec: ShippedCodec, clips: list[np.ndarray], pitches: list[np.ndarra
     return [codec.quantise(v if stretch == 1 else at_tempo(v, stretch)) for v in vectors]
 
 
+@dataclass(frozen=True)
+class Clip:
+    """An utterance before it is encoded."""
+
+    speaker: str
+    text: str
+    audio: np.ndarray  # int16
+    phones: list[tuple[str, int]]  # end samples
+    pitch: np.ndarray  # log2, every HOP samples
+
+    def warped(self, percent: int) -> Clip:
+        """Somebody else: above 100 a smaller head, higher pitch and formants. Faster by as much, too."""
+        if percent == 100:
+            return self
+        audio = np.clip(resample_poly(self.audio.astype(np.float32), 100, percent), -32768, 32767).astype(np.int16)
+        where = np.arange(len(audio) // HOP + 2) * (percent / 100)
+        pitch = self.pitch
+        if len(pitch):
+            pitch = np.interp(where, np.arange(len(pitch)), pitch).astype(np.float32) + np.float32(
+                np.log2(percent / 100)
+            )
+        phones = [(phone, end * 100 // percent) for phone, end in self.phones]
+        return Clip(f"{self.speaker}@{percent}", self.text, audio, phones, pitch)
+
+
+Coded = tuple[str, str, np.ndarray, np.ndarray, np.ndarray]  # the fields of an Utterance
+
+
+def coded(codec: ShippedCodec, clips: list[Clip], stretch: float) -> list[Coded]:
+    """Those that are as long as their phones need."""
+    made = []
+    for clip, codes in zip(
+        clips, encode(codec, [c.audio for c in clips], [c.pitch for c in clips], stretch), strict=True
+    ):
+        where = places([(p, int(end * stretch)) for p, end in clip.phones], codes.shape[1])
+        if where is not None:
+            ids = [IDS[n] for n in names(clip.phones, clip.text)]
+            made.append((clip.speaker, clip.text, codes, where.astype(np.int16), np.array(ids, np.int16)))
+    return made
+
+
 def prepare(codec: ShippedCodec, folder: Path, out: Path, given: argparse.Namespace) -> None:
     """One .npz-like torch file of utterances; encodes in batches of similar length."""
     audio = np.memmap(folder / "audio.i16", np.int16, "r")
@@ -89,6 +132,7 @@ def prepare(codec: ShippedCodec, folder: Path, out: Path, given: argparse.Namesp
     begin, end = given.skip * 3600 * 16000, (given.skip + given.hours) * 3600 * 16000
     kept = [x for x in lines if begin <= x["at"] < end and x["at"] + x["samples"] <= len(audio)]
     track = np.load(folder / "pitch.npz")["pitch"] if (folder / "pitch.npz").exists() else np.zeros(0, np.float32)
+    rng = random.Random(0)
     kept.sort(key=lambda x: x["samples"])
     made = []
     for begin in range(0, len(kept), 16):
@@ -96,12 +140,12 @@ def prepare(codec: ShippedCodec, folder: Path, out: Path, given: argparse.Namesp
         trimmed = [trim(x, np.asarray(audio[x["at"] : x["at"] + x["samples"]])) for x in group]
         places_in_file = [(x["at"] + start) // HOP for x, (_, _, start) in zip(group, trimmed, strict=True)]
         pitches = [track[p : p + len(c) // HOP + 2] for p, (c, _, _) in zip(places_in_file, trimmed, strict=True)]
-        found = encode(codec, [c for c, _, _ in trimmed], pitches, given.stretch)
-        for line, (_, phones, _), codes in zip(group, trimmed, found, strict=True):
-            where = places([(p, int(end * given.stretch)) for p, end in phones], codes.shape[1])
-            if where is not None:
-                ids = [IDS[n] for n in names(phones, line["text"])]
-                made.append((line["speaker"], line["text"], codes, where.astype(np.int16), np.array(ids, np.int16)))
+        clips = [
+            Clip(given.speaker or x["speaker"], x["text"], *t[:2], p)
+            for x, t, p in zip(group, trimmed, pitches, strict=True)
+        ]
+        for percent in (100, *([rng.choice(given.warps)] if given.warps else [])):
+            made += coded(codec, [clip.warped(percent) for clip in clips], given.stretch * percent / 100)
     torch.save(made, out)
     print(f"{out.name}: {len(made)} utterances, {sum(m[2].shape[1] for m in made) / 50 / 3600:.2f} h")
 
@@ -216,6 +260,9 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=99)
     parser.add_argument("--skip", type=float, default=0, help="hours to leave out at the start")
     parser.add_argument("--stretch", type=float, default=1.0, help="speak this many times as slowly, at the same pitch")
+    parser.add_argument(
+        "--warps", type=int, nargs="*", default=[], help="per cent: every utterance by one of these, too"
+    )
     given = parser.parse_args()
     torch.set_num_threads(1)
     prepare(ShippedCodec(given.codec), given.folder, given.out, given)

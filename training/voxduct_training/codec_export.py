@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 
 import torch
@@ -11,8 +12,11 @@ from torch import Tensor, nn
 
 from .codec_model import PROFILES
 from .codec_vector import VectorCodec
+from .halved import halve
 from .manifest import write_manifest
 
+NAME = "voxduct-codec-16k"
+ENCODER, DECODER = "onnx/encoder.onnx", "onnx/decoder.onnx"
 CONFIG = {
     "model_type": "voxduct-codec",
     "sampling_rate": 16000,
@@ -48,7 +52,8 @@ class DecoderGraph(nn.Module):
 
 def state_names(codec: VectorCodec) -> tuple[list[str], list[str]]:
     encoder = ["audio", *(f"block{i}" for i in range(len(codec.analyser.state_shapes) - 1))]
-    return [f"state_{n}" for n in encoder], [f"state_{n}" for n in DECODER_STATES]
+    refined = (f"refined{i}" for i in range(len(codec.synthesis.refiner.state_shapes)))
+    return [f"state_{n}" for n in encoder], [f"state_{n}" for n in (*DECODER_STATES, *refined)]
 
 
 def write_graph(graph: nn.Module, path: Path, example: Tensor, names: tuple[str, str], states: list[str]) -> None:
@@ -67,21 +72,41 @@ def write_graph(graph: nn.Module, path: Path, example: Tensor, names: tuple[str,
     )
 
 
+def write_decoder(codec: VectorCodec, path: Path) -> None:
+    """The refiner's weights in half precision."""
+    codes, states = torch.randint(1024, (2, 4, 10)), state_names(codec)[1]
+    with torch.no_grad():
+        write_graph(DecoderGraph(codec), path, codes, ("codes", "audio"), states)
+    weights = [p for p in codec.synthesis.refiner.parameters() if p.ndim > 1]
+    # A linear layer is a product with its weight turned round; a convolution's is stored as it is.
+    halve(path, {tuple(w.T.shape) if w.ndim == 2 else tuple(w.shape) for w in weights})
+
+
 def export(codec: VectorCodec, folder: Path, version: str) -> None:
     (folder / "onnx").mkdir(parents=True, exist_ok=True)
-    encoder_states, decoder_states = state_names(codec)
     with torch.no_grad():
-        audio, codes = torch.randn(2, 1, 3200) * 0.1, torch.randint(1024, (2, 4, 10))
-        write_graph(EncoderGraph(codec), folder / "onnx/encoder.onnx", audio, ("audio", "codes"), encoder_states)
-        write_graph(DecoderGraph(codec), folder / "onnx/decoder.onnx", codes, ("codes", "audio"), decoder_states)
+        audio = torch.randn(2, 1, 3200) * 0.1
+        write_graph(EncoderGraph(codec), folder / ENCODER, audio, ("audio", "codes"), state_names(codec)[0])
+    write_decoder(codec, folder / DECODER)
     (folder / "config.json").write_text(json.dumps(CONFIG, indent=2) + "\n", encoding="utf-8")
-    write_manifest(folder, "voxduct-codec-16k", "codec", version)
+    write_manifest(folder, NAME, "codec", version)
+
+
+def export_refined(codec: VectorCodec, folder: Path, like: Path, version: str) -> None:
+    """The decoder of a codec whose other half is in the folder `like`."""
+    (folder / "onnx").mkdir(parents=True, exist_ok=True)
+    for name in (ENCODER, "config.json"):
+        if folder.resolve() != like.resolve():
+            shutil.copyfile(like / name, folder / name)
+    write_decoder(codec, folder / DECODER)
+    write_manifest(folder, NAME, "codec", version)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--checkpoint", type=Path, help="without one, random weights")
+    parser.add_argument("--like", type=Path, help="the exported codec that the checkpoint refines (codec_refine)")
     parser.add_argument("--version", default="0.1.0")
     parser.add_argument("--profile", choices=sorted(PROFILES), default="full")
     given = parser.parse_args()
@@ -89,7 +114,10 @@ def main() -> None:
     codec = VectorCodec(given.profile)
     if given.checkpoint:
         codec.load_state_dict(torch.load(given.checkpoint, weights_only=True)["codec"])
-    export(codec, given.folder, given.version)
+    if given.like:
+        export_refined(codec, given.folder, given.like, given.version)
+    else:
+        export(codec, given.folder, given.version)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from onnx import numpy_helper
 from .codec_vector import BOOKS, CEPSTRA, PITCH_WEIGHT, WIDTH
 
 Vectors = NDArray[np.float32]
+States = dict[str, Vectors]
 
 
 class ShippedCodec:
@@ -31,16 +32,21 @@ class ShippedCodec:
         self._session = ort.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
         self._vectors = vectors
         self._states = {i.name: i.shape[1:] for i in self._session.get_inputs()[1:]}
-        self.books = _tables(folder / "onnx/decoder.onnx")
+        self.books, self.levels = _tables(folder / "onnx/decoder.onnx")
 
     def analyse(self, audio: Vectors, pitch: Vectors) -> Vectors:
         """[B, 1, samples] and log2 pitch [B, 2N] (NaN: keep the network's) -> parameter vectors [B, N, WIDTH]."""
-        states = {name: np.zeros((len(audio), *shape), np.float32) for name, shape in self._states.items()}
-        (found,) = self._session.run([self._vectors], {"audio": audio, **states})
+        return self.analyse_on(audio, pitch, None)[0]
+
+    def analyse_on(self, audio: Vectors, pitch: Vectors, states: States | None) -> tuple[Vectors, States]:
+        """The same for the next piece of longer sounds: `states` is what the piece before returned, first None."""
+        states = states or {name: np.zeros((len(audio), *shape), np.float32) for name, shape in self._states.items()}
+        wanted = [self._vectors, *(name.replace("state_", "out_state_", 1) for name in states)]
+        found, *after = self._session.run(wanted, {"audio": audio, **states})
         halves = found.reshape(len(found), -1, WIDTH // 2)
         known = ~np.isnan(pitch)
         halves[:, :, CEPSTRA][known] = pitch[known] * PITCH_WEIGHT
-        return found
+        return found, dict(zip(states, after, strict=True))
 
     def quantise(self, vectors: Vectors) -> NDArray[np.int16]:
         """[N, WIDTH] -> codes [BOOKS, N]."""
@@ -61,8 +67,11 @@ def at_tempo(vectors: Vectors, stretch: float) -> Vectors:
     return (halves[low] * (1 - part) + halves[low + 1] * part).astype(np.float32).reshape(-1, WIDTH)
 
 
-def _tables(path: Path) -> list[Vectors]:
-    found = [i for i in onnx.load(path).graph.initializer if list(i.dims[1:]) == [WIDTH]]
-    if len(found) != BOOKS:
-        raise ValueError(f"{path} holds {len(found)} books of {WIDTH} values, not {BOOKS}")
-    return [numpy_helper.to_array(i) for i in sorted(found, key=lambda i: int(i.name.rsplit("_", 1)[1]))]
+def _tables(path: Path) -> tuple[list[Vectors], Vectors]:
+    """The books, and the log gains of pulses and noise, [2, 1]."""
+    stored = sorted(onnx.load(path).graph.initializer, key=lambda i: i.name)
+    found = [numpy_helper.to_array(i) for i in stored if list(i.dims[1:]) == [WIDTH]]
+    gains = [numpy_helper.to_array(i) for i in stored if list(i.dims) == [1] and i.data_type == onnx.TensorProto.FLOAT]
+    if len(found) != BOOKS or len(gains) != 2:
+        raise ValueError(f"{path} holds {len(found)} books of {WIDTH} values and {len(gains)} gains, not {BOOKS} and 2")
+    return found, np.stack(gains)

@@ -3,7 +3,8 @@
 The analysis network (codec_model) splits sound into pitch, voiced and noise envelopes. What is quantised is not its
 latent but the parameters themselves: mel-cepstra of two 10 ms sub-frames, pitch, and voicing in four bands. k-means
 over those converges in seconds, where a learnt latent space of the same bit rate needs hours, and every code vector
-means something. Four books of 1024, each on what the ones before it left (SoundStream, arXiv 2107.03312).
+means something. Four books of 1024, each on what the ones before it left (SoundStream, arXiv 2107.03312). What they
+leave out is guessed by a network (codec_refiner) while the sound is made.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from torch import Tensor, nn
 
 from . import codec_dsp as dsp
 from .codec_model import MELS, NOISE, PROFILES, VOICED, Codec, Source, constant
+from .codec_refiner import PROFILES as REFINERS
+from .codec_refiner import Refiner
 
 CEPSTRA, BANDS = 24, 4
 BOOKS, SIZE = 4, 1024
@@ -121,10 +124,11 @@ class Books(nn.Module):
 class Synthesis(nn.Module):
     """Parameter vectors -> audio: pulses and noise through minimum-phase and plain filters, overlap-added."""
 
-    def __init__(self) -> None:
+    def __init__(self, profile: str = "full") -> None:
         super().__init__()
         self.source = Source()
-        self.state_shapes = [*self.source.state_shapes, (1,), (1, dsp.FFT - dsp.HOP)]
+        self.refiner = Refiner(WIDTH, *REFINERS[profile])
+        self.state_shapes = [*self.source.state_shapes, (1,), (1, dsp.FFT - dsp.HOP), *self.refiner.state_shapes]
         sharpen = np.ones(CEPSTRA)
         sharpen[2:] = 1.12  # quantised envelopes are flatter than real ones (the HTS post-filter's remedy)
         self.register_buffer("envelope", constant((cosines() * sharpen).T @ spread(MELS, 1.0)), persistent=False)
@@ -135,6 +139,7 @@ class Synthesis(nn.Module):
         self.register_buffer("level", torch.zeros(2, 1))  # log gain of pulses, of noise; measured
 
     def forward(self, x: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        more_pulses, more_noise, refined = self.refiner(x, states[5:])
         x = x.reshape(x.shape[0], -1, WIDTH // 2)
         pitch = (x[:, :, CEPSTRA] / PITCH_WEIGHT).clamp(-1.1, 1.8)
         source, after = self.source(pitch, states[:3])
@@ -146,9 +151,9 @@ class Synthesis(nn.Module):
         # tanh(r/2) -> odds e^(3r): the analysis, trained on spectra, leaves more hiss between harmonics than
         # the ear likes.
         up, down = (1 + voicing).pow(3), (1 - voicing).pow(3)
-        loud = shape + self.level[0] + 0.5 * (up / (up + down)).log()
-        hiss = (shape + self.level[1] + 0.5 * (down / (up + down)).log()).exp()
-        angle = smooth @ self.phase
+        loud = shape + self.level[0] + 0.5 * (up / (up + down)).log() + more_pulses
+        hiss = (shape + self.level[1] + 0.5 * (down / (up + down)).log() + more_noise).exp()
+        angle = (smooth + more_pulses) @ self.phase
         number = states[3].long() + torch.arange(x.shape[1], device=x.device)[None]
         noise = F.embedding(number % self.noise.shape[0], self.noise)
         real, imaginary = source[:, : dsp.BINS].transpose(1, 2), source[:, dsp.BINS :].transpose(1, 2)
@@ -159,13 +164,13 @@ class Synthesis(nn.Module):
         size = waves.shape[2] - states[4].shape[2]
         waves = waves + F.pad(states[4], (0, size))
         later = (number[:, -1:] + 1).remainder(self.noise.shape[0]).float()
-        return waves[:, :, :size], [*after, later, waves[:, :, size:]]
+        return waves[:, :, :size], [*after, later, waves[:, :, size:], *refined]
 
 
 class VectorCodec(nn.Module):
     def __init__(self, profile: str = "full") -> None:
         super().__init__()
-        self.analyser, self.books, self.synthesis = Analyser(profile), Books(), Synthesis()
+        self.analyser, self.books, self.synthesis = Analyser(profile), Books(), Synthesis(profile)
 
     @staticmethod
     def zeros(shapes: list[tuple[int, ...]], batch: int) -> list[Tensor]:
