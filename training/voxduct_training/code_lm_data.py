@@ -181,7 +181,7 @@ class Rows:
         for utterance in utterances:
             self.by_speaker[utterance.speaker].append(utterance)
         self.speakers = [s for s, found in self.by_speaker.items() if len(found) >= 4] or list(self.by_speaker)
-        share = np.array([weights.get(s, weights["*"]) for s in self.speakers])
+        share = np.array([weights.get(s, weights["@" if "@" in s else "*"]) for s in self.speakers])
         self.share = share / share.sum()
         self.steps, self.rng = steps, np.random.default_rng(seed)
 
@@ -260,6 +260,7 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=99)
     parser.add_argument("--skip", type=float, default=0, help="hours to leave out at the start")
     parser.add_argument("--stretch", type=float, default=1.0, help="speak this many times as slowly, at the same pitch")
+    parser.add_argument("--speaker", help="whose voice it is, instead of what the index says")
     parser.add_argument(
         "--warps", type=int, nargs="*", default=[], help="per cent: every utterance by one of these, too"
     )

@@ -23,7 +23,10 @@ from .muon import Muon
 from .voice_texts import is_held_out, key
 
 BOOK_WEIGHTS = (1.0, 0.5, 0.3, 0.2)  # the first book holds 93 % of the parameter variance
-VOICES = {"ada": 6.0, "ben": 2.5, "angus": 1.7, "mila": 1.7, "otto": 1.7, "nova": 1.7, "*": 0.04}
+VOICES = {
+    "iris": 6.0, "nova": 3.0, "ben": 2.5, "ada": 2.0, "angus": 1.2, "mila": 1.2, "otto": 1.2, "@": 0.25, "*": 0.04,
+}  # fmt: skip
+"""How often each is drawn; `@`: each of those that were warped while they were encoded, `*`: each other one."""
 
 
 def losses(model: CodeLm, batch: Batch, smoothing: float = 0.05) -> tuple[Tensor, Tensor, list[float]]:

@@ -1,102 +1,131 @@
-"""Phone times for recordings of the neural voice: DTW of mel-cepstra against flite's rendering of the same text.
+"""Phone times for recordings of the neural voice: forced alignment with flite's phones of the same text.
 
-Drops clips whose path costs too much, that speak faster than 26 characters a second, or whose ends do not fit
-(some first words of that material are clipped).
+The aligner learns from speech whose phone times are known (`--learn`). Drops clips that speak faster than 28
+characters a second, last longer than 12 s, or fit their text worst, on the whole or at their worst phones (some first
+words of that material are clipped).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from multiprocessing import Pool
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from scipy.fft import dct
+import torch
 
-from .codec_dsp import mel_bands
-from .voice_speech import RATE, Speaker, speak
+from .code_lm_model import UNK
+from .codec_dsp import RATE
+from .voice_aligner import HOP, IDS, Aligner, clip, learn, lines
+from .voice_evaluate import phones_of
 
-HOP, FFT = 160, 512
-REFERENCE = Speaker("reference", "slt", stretch=0.75)
-BANDS = mel_bands(40, FFT)
-
-
-def cepstra(audio: np.ndarray) -> np.ndarray:
-    """[T] -> [frames, 26]: normalised mel-cepstra and their slopes."""
-    count = (len(audio) - FFT) // HOP + 1
-    frames = audio[np.arange(count)[:, None] * HOP + np.arange(FFT)] * np.hanning(FFT)
-    mel = np.log(np.abs(np.fft.rfft(frames)) ** 2 @ BANDS.T + 1e-4)
-    found = dct(mel, norm="ortho")[:, :13]
-    found = (found - found.mean(0)) / (found.std(0) + 1e-3)
-    slope = np.zeros_like(found)
-    slope[2:-2] = found[4:] - found[:-4]
-    return np.concatenate([found * np.linspace(1.2, 0.6, 13), 0.5 * slope], 1)
+MINIMUM = 2  # frames of a phone
+NEIGHBOURS = 3  # phones that are judged together: a single one may well be spoken otherwise
 
 
-def warp(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, float]:
-    """For every frame of `a` the matching frame of `b`, and the mean cost along the path."""
-    cost = np.sqrt(np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T, 0))
-    rows, columns = cost.shape
-    total = np.full((rows + 1, columns + 1), np.inf)
-    total[0, 0] = 0.0
-    # Anti-diagonals: every cell of one depends only on the two before it.
-    for diagonal in range(2, rows + columns + 1):
-        i = np.arange(max(1, diagonal - columns), min(rows, diagonal - 1) + 1)
-        j = diagonal - i
-        best = np.minimum(total[i - 1, j - 1], np.minimum(total[i - 1, j], total[i, j - 1]) + 0.3)
-        total[i, j] = best + cost[i - 1, j - 1]
-    match = np.zeros(rows, np.int64)
-    i, j = rows, columns
-    steps = 0
-    while i and j:
-        match[i - 1] = j - 1
-        steps += 1
-        moves = (total[i - 1, j - 1], total[i - 1, j] + 0.3, total[i, j - 1] + 0.3)
-        which = int(np.argmin(moves))
-        i, j = i - (which != 2), j - (which != 1)
-    return match, float(total[rows, columns] / steps)
+@dataclass
+class Aligned:
+    phones: list[tuple[str, int]]  # and the sample where each ends
+    cost: float  # mean surprise of a frame, in nats
+    worst: float  # the same of the NEIGHBOURS phones that fit worst
 
 
-def align(text: str, audio: np.ndarray) -> tuple[list[tuple[str, int]], float] | None:
-    """(phone, end sample) of a clip, and its cost."""
-    made = speak(text, REFERENCE)
-    if made is None or len(audio) < RATE // 2:
+def moves(optional: np.ndarray) -> np.ndarray:
+    """[3, states] 0 or -inf: to stay, to come from the state before, to come from before an optional place."""
+    states = len(optional) * MINIMUM
+    allowed = np.full((3, states), -np.inf)
+    allowed[0, MINIMUM - 1 :: MINIMUM] = 0.0
+    allowed[1, 1:] = 0.0
+    allowed[2, (np.flatnonzero(optional) + 1) * MINIMUM] = 0.0
+    return allowed
+
+
+def viterbi(scores: np.ndarray, optional: np.ndarray) -> np.ndarray | None:
+    """[frames, places] -> the place of every frame on the best path, or None when there are too few frames.
+
+    A place is a chain of MINIMUM states of which the last may repeat (Rabiner, "A tutorial on hidden Markov models",
+    1989). An optional place may be passed over; neither the first, nor the last, nor two in a row are optional.
+    """
+    steps, allowed = (0, 1, MINIMUM + 1), moves(optional)
+    states = np.repeat(scores, MINIMUM, axis=1)
+    total = np.full(states.shape[1], -np.inf)
+    total[0] = states[0, 0]
+    came = np.zeros(states.shape, np.int64)
+    for t in range(1, len(states)):
+        options = allowed.copy()
+        for option, step in zip(options, steps, strict=True):
+            option[step:] += total[: len(total) - step]
+        best = options.argmax(0)
+        came[t] = np.take(steps, best)
+        total = options.max(0) + states[t]
+    if total[-1] == -np.inf:
         return None
-    reference, phones = made
-    match, cost = warp(cepstra(reference), cepstra(audio))
-    ends = []
-    for phone, end in phones:
-        frame = min(max((end - FFT // 2) // HOP, 0), len(match) - 1)
-        ends.append((phone, int(match[frame] * HOP + FFT // 2)))
-    ends[-1] = (ends[-1][0], len(audio))
-    return ends, cost
+    path = np.full(len(states), states.shape[1] - 1)
+    for t in range(len(states) - 1, 0, -1):
+        path[t - 1] = path[t] - came[t, path[t]]
+    return path // MINIMUM
 
 
-def _job(job: tuple[Path, dict[str, object]]) -> dict[str, object] | None:
-    folder, line = job
-    at, samples, text = int(line["at"]), int(line["samples"]), str(line["text"])  # type: ignore[call-overload]
-    if len(text) / (samples / RATE) > 26 or samples > 12 * RATE:
+def one_pause(phones: list[str]) -> list[str]:
+    """Phones between two pauses, and no pause after another."""
+    found = ["pau", *phones, "pau"]
+    return [p for p, after in zip(found, [*found[1:], ""], strict=True) if (p, after) != ("pau", "pau")]
+
+
+def align(phones: list[str], posteriors: np.ndarray, prior: np.ndarray) -> Aligned | None:
+    """One clip from the log posteriors [frames, PHONES] of its frames; None when it is too short for its phones."""
+    ids = np.array([IDS.get(p, UNK) for p in phones])
+    optional = ids == IDS["pau"]
+    optional[[0, -1]] = False
+    path = viterbi((posteriors - prior)[:, ids], optional)
+    if path is None:
         return None
-    audio = np.memmap(folder / "audio.i16", np.int16, "r")[at : at + samples].astype(np.float32) / 32768
-    found = align(text, audio)
-    return None if found is None else {**line, "speaker": "nova", "phones": found[0], "cost": found[1]}
+    surprise = -posteriors[np.arange(len(path)), ids[path]]
+    begins = np.flatnonzero(np.diff(path, prepend=-1))
+    spoken = [phones[place] for place in path[begins]]
+    means = np.add.reduceat(surprise, begins) / np.diff(begins, append=len(path))
+    near = np.convolve(means, np.full(NEIGHBOURS, 1 / NEIGHBOURS), "valid")
+    ends = [int(end) * HOP for end in [*begins[1:], len(path)]]
+    return Aligned(list(zip(spoken, ends, strict=True)), float(surprise.mean()), float(near.max()))
+
+
+def aligned(folder: Path, aligner: Aligner, processes: int) -> Iterator[tuple[dict[str, Any], Aligned]]:
+    """The clips of a folder that are slow and short enough."""
+    chosen = [x for x in lines(folder / "index.jsonl") if len(x["text"]) / x["samples"] * RATE <= 28]
+    chosen = [x for x in chosen if RATE // 2 <= x["samples"] <= 12 * RATE]
+    with ThreadPool(processes) as pool:
+        for line, (phones, _) in zip(chosen, pool.imap(cache(phones_of), [x["text"] for x in chosen]), strict=True):
+            found = align(one_pause(phones), aligner.posteriors(clip(folder, line)), aligner.prior)
+            if found is not None:
+                found.phones[-1] = ("pau", line["samples"])
+                yield line, found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--keep", type=float, default=0.75, help="share of clips kept, cheapest first")
+    parser.add_argument("--learn", type=Path, action="append", help="folder with phone times; default: flite beside it")
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--minutes", type=float, default=30, help="learnt of every folder")
+    parser.add_argument(
+        "--keep", type=float, default=0.85, help="share of clips kept by fit, and by their worst phones"
+    )
     parser.add_argument("--processes", type=int, default=1)
     given = parser.parse_args()
-    lines = [json.loads(x) for x in (given.folder / "index.jsonl").read_text(encoding="utf-8").splitlines()]
-    with Pool(given.processes) as pool:
-        found = [x for x in pool.imap(_job, [(given.folder, x) for x in lines], chunksize=8) if x is not None]
-    limit = np.quantile([x["cost"] for x in found], given.keep)
-    kept = [x for x in found if x["cost"] <= limit]
+    torch.set_num_threads(given.processes)
+    aligner = learn(given.learn or [given.folder.parent / "flite"], given.steps, given.minutes)
+    found = list(aligned(given.folder, aligner, given.processes))
+    cost, worst = (np.quantile([getattr(x, name) for _, x in found], given.keep) for name in ("cost", "worst"))
+    kept = [(line, x) for line, x in found if x.cost <= cost and x.worst <= worst]
     with open(given.folder / "aligned.jsonl", "w", encoding="utf-8") as file:
-        file.writelines(json.dumps(x) + "\n" for x in kept)
-    print(f"{len(lines)} clips, {len(found)} slow enough, {len(kept)} kept under cost {limit:.3f}")
+        rows = ({**line, "speaker": "nova", "phones": x.phones, "cost": x.cost} for line, x in kept)
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    print(f"{len(found)} clips slow enough, {len(kept)} kept under cost {cost:.3f} and {worst:.3f} at the worst phones")
 
 
 if __name__ == "__main__":

@@ -21,12 +21,13 @@ from .manifest import write_manifest
 from .voice_generate import Sampling, Speech, Voice
 
 DESCRIPTIONS = {
+    "iris": "adult, calm and clear; learnt from a neural voice",
     "ada": "adult, bright; learnt from flite's slt",
     "ben": "adult, low; learnt from flite's rms",
     "angus": "adult, Scottish colour; learnt from flite's awb",
     "mila": "small and high; slt with a shorter vocal tract",
     "otto": "large and deep; rms with a longer vocal tract",
-    "nova": "adult, lively; learnt from a neural voice",
+    "nova": "adult, lively; learnt from another neural voice",
 }
 OWN_PROMPT = ("nova",)
 
@@ -62,7 +63,7 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("codes", type=Path, nargs="+")
     parser.add_argument("--profile", choices=sorted(PROFILES), default="full")
-    parser.add_argument("--default", default="ben", help="the voice that is understood best")
+    parser.add_argument("--default", default="iris", help="the voice that is understood best")
     parser.add_argument("--version", default="0.1.0")
     given = parser.parse_args()
     model = CodeLm(**PROFILES[given.profile])
