@@ -25,6 +25,8 @@ from .voice_aligner import HOP, IDS, Aligner, clip, learn, lines
 from .voice_evaluate import phones_of
 
 MINIMUM = 2  # frames of a phone
+PITCH_RANGE = 0.5  # octaves about the usual pitch
+LEAST_VOICED, LEAST_STEADY = 0.3, 0.8  # shares of a clip, and of what is voiced in it
 NEIGHBOURS = 3  # phones that are judged together: a single one may well be spoken otherwise
 
 
@@ -106,6 +108,27 @@ def aligned(folder: Path, aligner: Aligner, processes: int) -> Iterator[tuple[di
                 yield line, found
 
 
+@dataclass(frozen=True, slots=True)
+class Voicing:
+    """Pitch and voicing of a folder's sound every HOP samples."""
+
+    pitch: np.ndarray  # log2 of 120 Hz
+    voiced: np.ndarray  # 0 or 1
+
+    @classmethod
+    def load(cls, folder: Path) -> Voicing:
+        """What `codec_data` wrote beside the sound."""
+        found = np.load(folder / "pitch.npz")
+        return cls(found["pitch"], found["voiced"] > 0)
+
+    def is_steady(self, line: dict[str, Any]) -> bool:
+        """Whether a clip is voiced as speech is, and near the folder's usual pitch: neural voices break into creak."""
+        here = slice(line["at"] // HOP, (line["at"] + line["samples"]) // HOP)
+        voiced = self.voiced[here]
+        near = np.abs(self.pitch[here][voiced] - np.median(self.pitch[self.voiced])) < PITCH_RANGE
+        return bool(voiced.mean() > LEAST_VOICED and near.mean() > LEAST_STEADY)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
@@ -122,6 +145,8 @@ def main() -> None:
     found = list(aligned(given.folder, aligner, given.processes))
     cost, worst = (np.quantile([getattr(x, name) for _, x in found], given.keep) for name in ("cost", "worst"))
     kept = [(line, x) for line, x in found if x.cost <= cost and x.worst <= worst]
+    voicing = Voicing.load(given.folder)
+    kept = [(line, x) for line, x in kept if voicing.is_steady(line)]
     with open(given.folder / "aligned.jsonl", "w", encoding="utf-8") as file:
         rows = ({**line, "speaker": "nova", "phones": x.phones, "cost": x.cost} for line, x in kept)
         file.writelines(json.dumps(row) + "\n" for row in rows)
