@@ -32,6 +32,20 @@ def request_rng(seed: int, sentence: int) -> Rng:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed % 2**64, sentence])))
 
 
+def draw_thresholds(count: int, middle: float, spread: float, rng: Rng) -> Floats:
+    """How unlikely staying has to be until the phone pointer moves on, for each of `count` phones; shape [count].
+
+    What the network says of moving on is a distribution over durations, and a threshold is a quantile of it: even
+    draws from `middle - spread` to `middle + spread` take durations from that part of it, and 0.5 with a spread of 0.5
+    from all of it (inverse transform sampling). The numbers are of a child of `rng`, so codes get the ones they
+    always got; without a spread there is no child.
+    """
+    if spread == 0.0:
+        return np.full(count, middle)
+    (own,) = rng.spawn(1)
+    return middle + spread * (2.0 * own.random(count) - 1.0)
+
+
 def draw_nucleus(logits: Floats, options: SamplingOptions, rng: Rng) -> int:
     """One code from logits of shape [cardinality]. Takes one random number, unless the temperature is 0."""
     if options.temperature <= 0:
