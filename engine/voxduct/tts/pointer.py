@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from voxduct.models import Floats, Ints
+from voxduct.dsp import Doubles
+from voxduct.models import Ints
 
 PAD = 0  # phone id before the first and after the last phone
 NEIGHBOURS = 4  # previous, current, next, next but one
@@ -36,7 +37,7 @@ class PhonePointer:
     """Visits every phone once, in order; `window` and `age` are what the network is told about it."""
 
     def __init__(
-        self, phones: Sequence[int], durations: Mapping[int, PhoneDuration], threshold: float | Floats = 0.5
+        self, phones: Sequence[int], durations: Mapping[int, PhoneDuration], threshold: float | Doubles = 0.5
     ) -> None:
         """Stands on the first phone.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from voxduct.dsp import Doubles
 from voxduct.models import Floats
 
 Rng = np.random.Generator
@@ -32,7 +33,7 @@ def request_rng(seed: int, sentence: int) -> Rng:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed % 2**64, sentence])))
 
 
-def draw_thresholds(count: int, middle: float, spread: float, rng: Rng) -> Floats:
+def draw_thresholds(count: int, middle: float, spread: float, rng: Rng) -> Doubles:
     """How unlikely staying has to be until the phone pointer moves on, for each of `count` phones; shape [count].
 
     What the network says of moving on is a distribution over durations, and a threshold is a quantile of it: even
@@ -43,7 +44,8 @@ def draw_thresholds(count: int, middle: float, spread: float, rng: Rng) -> Float
     if spread == 0.0:
         return np.full(count, middle)
     (own,) = rng.spawn(1)
-    return middle + spread * (2.0 * own.random(count) - 1.0)
+    drawn: Doubles = middle + spread * (2.0 * own.random(count) - 1.0)
+    return drawn
 
 
 def draw_nucleus(logits: Floats, options: SamplingOptions, rng: Rng) -> int:
