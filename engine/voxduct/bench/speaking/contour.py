@@ -70,12 +70,17 @@ class Contour:
 
     @property
     def end_slope(self) -> float | None:
-        """Semitones a second of the last END_S that are voiced; None where too little is."""
+        """Semitones a second in the last END_S that are voiced; None where too little is.
+
+        The median slope between any two moments (Theil and Sen), which a few moments in the wrong octave do not move.
+        """
         voiced = np.flatnonzero(~np.isnan(self.pitch_hz))
         last = voiced[voiced > voiced[-1] - END_S / HOP_S] if len(voiced) else voiced
         if len(last) * HOP_S < END_LEAST_S:
             return None
-        return float(np.polyfit(last * HOP_S, self.semitones[last], 1)[0])
+        before, after = np.triu_indices(len(last), 1)
+        rise = self.semitones[last][after] - self.semitones[last][before]
+        return float(np.median(rise / ((last[after] - last[before]) * HOP_S)))
 
     @property
     def syllables(self) -> list[int]:

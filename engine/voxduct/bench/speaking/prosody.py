@@ -4,14 +4,14 @@ pitch_hz              median of voiced moments.
 pitch_range_st        from the 5th to the 95th percentile of pitch, in semitones from each utterance's own median.
 pitch_sd_st           its standard deviation.
 slope_statements, slope_questions
-                      semitones a second of a straight line through the last END_S that are voiced, median.
+                      semitones a second in the last 300 ms that are voiced, median; yes-or-no questions should rise.
 phones_per_s, syllables_per_s
                       phones that the text has, and peaks of loudness that were found (de Jong & Wempe, 2009), for each
                       second that is no pause.
 phone_cv              standard deviation of the phones' durations / their mean, pauses left out; None where nobody
                       knows the durations.
 syllable_cv           the same of the time from one peak of loudness to the next, where no pause is in between.
-pause_share, pause_ms share of the time from the first sound to the last that is silent for PAUSE_S or longer at a
+pause_share, pause_ms share of the time from the first sound to the last that is silent for 150 ms or longer at a
                       stretch, and how long that lasts, mean.
 flux                  mean change of natural-log mel energies in 10 ms, where there is sound: low is monotonous.
 
@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from textwrap import shorten
 
 import numpy as np
 
@@ -41,6 +42,7 @@ from voxduct.tts.config import PAUSE
 from voxduct.tts.text_to_speech import TextToSpeech
 
 EVEN_RMS = 0.1  # at which spectra are compared
+TITLE = 70  # characters over a picture
 
 PhoneSeconds = Callable[[str], Sequence[tuple[str, float]]]
 """Text -> its phones, `pau` for a pause, and their durations in seconds."""
@@ -190,7 +192,7 @@ def by_people(clips: Iterable[Clip], phones: Callable[[str], int]) -> list[Utter
 def panels(sets: Mapping[str, Sequence[Utterance]]) -> list[Panel]:
     """Every utterance with its pitch, a row for each set."""
     return [
-        Panel(f"{name}: {one.text}", one.samples, pitch_hz=pitch.track(one.samples))
+        Panel(shorten(f"{name}: {one.text}", TITLE, placeholder=" ..."), one.samples, pitch_hz=pitch.track(one.samples))
         for name, utterances in sets.items()
         for one in utterances
     ]
