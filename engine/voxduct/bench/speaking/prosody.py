@@ -125,7 +125,7 @@ def _flux(samples: Samples, sounding: Booleans) -> float | None:
         return None
     even = samples * (EVEN_RMS / np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
     change = np.abs(np.diff(log_mel(even), axis=0)).mean(axis=1)
-    loud = sounding[1 : len(change) + 2]  # a mel window begins where the contour's is in its middle, 12.5 ms apart
+    loud = sounding[1 : len(change) + 2]  # mel window i has its middle nearest to that of the contour's i + 1
     both = loud[:-1] & loud[1:]
     return float(change[: len(both)][both].mean()) if both.any() else None
 
