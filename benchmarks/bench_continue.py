@@ -26,7 +26,6 @@ memory_mib      growth of resident memory over the last three quarters of all co
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import os
 import random
@@ -43,6 +42,7 @@ from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.bench.ears import speaker_embeddings
 from voxduct.bench.progress import tracked
 from voxduct.bench.results import Figures, keep, machine_card, percentile, rounded
+from voxduct.bench.spectrogram_sheet import Panel, draw_sheet
 from voxduct.codec.stream import CodecEncoderStream
 from voxduct.continuation.acoustic import FRAMES_PER_TOKEN, delayed_history, prime_voice, token_window
 from voxduct.continuation.options import ContinuationOptions
@@ -230,22 +230,17 @@ def measure(continuer: Continuer, cases: list[Case], seconds: float) -> tuple[Fi
     return figures, sounds
 
 
-def draw_sheet(path: Path, cases: list[Case], sounds: list[Samples]) -> None:
-    """Spectrograms of six prompts and what follows them."""
-    pyplot = importlib.import_module("matplotlib.pyplot")
-    figure, axes = pyplot.subplots(3, 2, figsize=(11, 7), sharex=True, sharey=True)
-    chosen = np.linspace(0, len(cases) - 1, 6).astype(int)
-    for axis, number in zip(axes.flat, chosen, strict=True):
-        case = cases[number]
-        whole = np.concatenate([case.prompt, sounds[number]])
-        axis.specgram(whole + 1e-6, NFFT=512, Fs=SAMPLE_RATE, noverlap=352, cmap="magma", vmin=-130, vmax=-40)
-        axis.axvline(PROMPT / SAMPLE_RATE, color="white", linewidth=1)
-        axis.set_title(f"{case.voice}: prompt | continuation", fontsize=8)
-        axis.set_ylim(0, 5000)
-    figure.supxlabel("seconds")
-    figure.supylabel("Hz")
-    figure.tight_layout()
-    figure.savefig(path, dpi=60, pil_kwargs={"optimize": True})
+def panels(cases: list[Case], sounds: list[Samples]) -> list[Panel]:
+    """Six prompts and what follows them."""
+    chosen = np.linspace(0, len(cases) - 1, 6).astype(int).tolist()
+    return [
+        Panel(
+            f"{cases[number].voice}: prompt | continuation",
+            np.concatenate([cases[number].prompt, sounds[number]]),
+            mark_s=PROMPT / SAMPLE_RATE,
+        )
+        for number in chosen
+    ]
 
 
 def main() -> None:
@@ -267,7 +262,7 @@ def main() -> None:
     figures, sounds = measure(continuer, cases, given.seconds)
     figures |= voices_kept(cases, sounds) | believed(continuer, cases)
     if given.sheet:
-        draw_sheet(given.sheet, cases, sounds)
+        draw_sheet(given.sheet, panels(cases, sounds))
     figures = {name: rounded(one) if isinstance(one, float) else one for name, one in figures.items()}
     if given.results:
         keep(given.results, "continue", figures, machine_card())

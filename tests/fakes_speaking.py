@@ -140,15 +140,18 @@ def fake_voice(name: str = "ada", frames: int = 20) -> Voice:
 
 
 def fake_synthesiser(
-    lm: FakeLm | None = None, options: TtsOptions | None = None, voices: Sequence[Voice] | None = None
+    lm: FakeLm | None = None,
+    options: TtsOptions | None = None,
+    voices: Sequence[Voice] | None = None,
+    **config: object,
 ) -> Synthesiser:
-    """A synthesiser that needs no files."""
+    """A synthesiser that needs no files; `config` as in `fake_config`."""
     return Synthesiser(
         lm=lm or FakeLm(),
         codec=FakeCodec(),
         g2p=FakeG2p(),
         lexicon=Lexicon(LEXICON),
         voices=[fake_voice("ada"), fake_voice("ben")] if voices is None else voices,
-        config=fake_config(),
+        config=fake_config(**config),
         options=options,
     )

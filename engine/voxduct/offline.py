@@ -13,6 +13,7 @@ from voxduct.audio import SAMPLE_RATE, AudioFormat, Encoding, Samples
 from voxduct.errors import InferenceError, TextError
 from voxduct.events import Event, Failed, FinalText
 from voxduct.session import Engine, Session, SessionOptions, run_to_rest
+from voxduct.tts.sentence import SentenceForm, SpokenSentence
 from voxduct.tts.stream import SpeechStream
 from voxduct.tts.text_to_speech import TextToSpeech
 
@@ -41,14 +42,20 @@ def hear_text(engine: Engine, samples: Samples) -> str:
     return " ".join(text for text in finals if text)
 
 
-def speak(synthesiser: TextToSpeech, text: str, voice: str | None = None, seed: int = 0) -> Iterator[Event]:
-    """The speaking events of a text, as soon as each piece is made.
+def speak(
+    synthesiser: TextToSpeech,
+    text: str,
+    voice: str | None = None,
+    seed: int = 0,
+    form: SentenceForm = SpokenSentence,
+) -> Iterator[Event]:
+    """The speaking events of a text, as soon as each piece is made; `form` as in `SpeechStream`.
 
     Raises:
         TextError: nothing in it can be spoken. VoiceError: no such voice.
         InferenceError: a model failed.
     """
-    stream = SpeechStream(synthesiser, "say", voice, seed)
+    stream = SpeechStream(synthesiser, "say", voice, seed, form)
     stream.feed(text)
     stream.end()
     while (job := stream.next_job()) is not None:

@@ -16,6 +16,15 @@ def test_flite_reads_a_text_aloud() -> None:
     assert np.abs(samples).max() > 0.05
 
 
+def test_flite_phone_seconds_are_as_long_as_what_it_reads() -> None:
+    phones = flite.phone_seconds("slt", "Good morning. Stop.")
+    names = [name for name, _ in phones]
+    assert names[:4] == ["pau", "g", "uh", "d"] and names[-2:] == ["p", "pau"]
+    read = len(flite.read_aloud("slt", "Good morning. Stop.")) / SAMPLE_RATE
+    assert sum(seconds for _, seconds in phones) == pytest.approx(read, abs=0.1)
+    assert min(seconds for _, seconds in phones) > 0.0
+
+
 @pytest.mark.parametrize("program", ["no-such-program", "false"])
 def test_flite_that_is_not_here_or_fails_is_a_typed_error(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
     monkeypatch.setattr(flite, "PROGRAM", program)

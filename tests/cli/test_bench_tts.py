@@ -6,7 +6,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from tests.fakes_speaking import fake_synthesiser
 from voxduct.bench import flite
@@ -56,7 +58,7 @@ def test_bench_tts_parts_are_those_named_in_their_own_order(
 
 def test_bench_tts_all_parts_are_every_one(capsys: pytest.CaptureFixture[str], measured: list[str]) -> None:
     figures(capsys, "--parts", "all")
-    assert measured == [*bench_tts.PARTS] and len(measured) == 8
+    assert measured == [*bench_tts.PARTS] and len(measured) == 9
 
 
 def test_bench_tts_unknown_part_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,6 +89,7 @@ def test_bench_tts_details_are_the_lines_of_all_parts(
         ((), ["PocketSphinx"]),
         (("--parts", "seams"), []),
         (("--parts", "beside"), ["PocketSphinx", "flite"]),
+        (("--parts", "prosody"), ["flite"]),
         (("--parts", "memory", "first_audio", "--url", "http://127.0.0.1:1"), ["memory", "cold"]),
     ],
 )
@@ -101,6 +104,29 @@ def test_bench_tts_names_what_is_missing(
     monkeypatch.setattr(bench_tts, "find_spec", lambda name: None)
     missing = str(figures(capsys, *arguments).get("missing", ""))
     assert [part.split()[0] for part in missing.split("; ") if part] == expected
+
+
+def test_bench_tts_prosody_has_figures_of_each_voice_of_flite_and_of_people(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(bench_tts, "load_own_synthesiser", lambda options: fake_synthesiser())
+    monkeypatch.setattr(flite, "installed", lambda: True)
+    monkeypatch.setattr(flite, "read_aloud", lambda voice, text: np.ones(1600, np.float32))
+    monkeypatch.setattr(flite, "phone_seconds", lambda voice, text: [("ah", 0.1), ("pau", 0.2), ("b", 0.3)])
+    soundfile.write(tmp_path / "one.wav", np.ones(16000), 16000)
+    (tmp_path / "transcripts.tsv").write_text("one\tThe cat.\n")
+    sheets: list[list[str]] = []
+    monkeypatch.setattr(bench_tts, "require_matplotlib", lambda option: None)
+    monkeypatch.setattr(
+        bench_tts, "draw_sheet", lambda path, panels, columns: sheets.append([one.title for one in panels])
+    )
+    asked = ["--parts", "prosody", "--voices", "ben", "ada", "--count", "1", "--people", str(tmp_path)]
+    found = figures(capsys, *asked, "--sheet", str(tmp_path / "sheet.png"))
+    assert {name.removesuffix("_pitch_hz") for name in found if name.endswith("pitch_hz")} == {
+        "prosody_ben", "prosody_ada", "prosody_flite_slt", "prosody_people",
+    }  # fmt: skip
+    assert (found["prosody_flite_slt_phone_cv"], found["prosody_people_phone_cv"]) == (0.5, None)
+    assert sheets == [["person: The cat.", "ada: The cat.", "flite_slt: The cat."]]
 
 
 def test_bench_tts_a_thousand_items_and_eight_clients_are_the_default() -> None:

@@ -128,14 +128,38 @@ def test_read_voice_config_lacking_fields_raises_model_error(tmp_path: Path) -> 
         read_voice_config(tmp_path)
 
 
-def test_code_stream_draws_what_the_trainings_reference_loop_draws(lm: OnnxCodeLm, voices: list[Voice]) -> None:
-    config = replace(read_voice_config(MODEL), temperatures=(0.0,) * 4)
+def with_sampling(folder: Path, **changes: float) -> Path:
+    config = json.loads((MODEL / "config.json").read_text())
+    config["sampling"] |= changes
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def test_read_voice_config_without_a_spread_has_none(tmp_path: Path) -> None:
+    assert "advance_spread" not in json.loads((MODEL / "config.json").read_text())["sampling"]
+    assert read_voice_config(MODEL).advance_spread == 0.0
+    assert read_voice_config(with_sampling(tmp_path, advance_spread=0.25)).advance_spread == 0.25
+
+
+@pytest.mark.parametrize(("threshold", "spread"), [(0.5, 0.6), (0.5, -0.1), (0.9, 0.2), (0.5, float("nan"))])
+def test_read_voice_config_spread_beyond_certainty_raises_model_error(
+    tmp_path: Path, threshold: float, spread: float
+) -> None:
+    with pytest.raises(ModelError, match="advance_spread"):
+        read_voice_config(with_sampling(tmp_path, advance_threshold=threshold, advance_spread=spread))
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.3])
+def test_code_stream_draws_what_the_trainings_reference_loop_draws(
+    lm: OnnxCodeLm, voices: list[Voice], spread: float
+) -> None:
+    config = replace(read_voice_config(MODEL), temperatures=(0.0,) * 4, advance_spread=spread)
     reference = Speech(MODEL)
     ids = config.ids(["pau", "hh", "ax", "l", "ow", "pau"])
     stream = CodeStream(lm, config, prime(voices[0], lm, config), ids, np.random.default_rng(0))
     ours = []
     while (frame := stream.next_frame()) is not None:
         ours.append(frame.tolist())
-    how = Sampling(temperatures=(0.0,) * 4, advance_threshold=config.advance_threshold)
+    how = Sampling((0.0,) * 4, advance_threshold=config.advance_threshold, advance_spread=spread)
     theirs = [frame.tolist() for frame in reference.frames(ids, reference.voice(voices[0].name), how)]
     assert ours == theirs

@@ -149,3 +149,24 @@ def test_pointer_moves_at_the_median_of_the_predicted_duration() -> None:
 @pytest.mark.parametrize(("mean", "least", "most"), [(4.0, 1, 12), (0.1, 1, 1), (1.5, 9, 9), (4.1, 2, 13)])
 def test_phone_duration_max_is_three_means_and_never_below_min(mean: float, least: int, most: int) -> None:
     assert PhoneDuration(mean, least).max == most
+
+
+def test_pointer_thresholds_of_its_own_move_each_phone_at_its_quantile() -> None:
+    durations = {5: PhoneDuration(10, 1), 6: PhoneDuration(10, 1)}
+    pointer = PhonePointer([5, 6], durations, np.array([0.9, 0.3]))
+    logit = float(np.log(0.2 / 0.8))  # staying: 0.8, 0.64, 0.51, 0.41, 0.33, 0.26 ...
+    assert not pointer.step(logit)
+    assert pointer.place == 1
+    assert [pointer.step(logit) for _ in range(6)] == [False] * 5 + [True]
+
+
+def test_code_stream_spread_varies_durations_and_not_the_first_phones_codes() -> None:
+    even, still = generate(FakeLm(lambda n: -1.5), PHONES * 4)
+    varied, moved = generate(FakeLm(lambda n: -1.5), PHONES * 4, fake_config(advance_spread=0.4))
+    lengths = [np.bincount(stream.places) for stream in (still, moved)]
+    assert len(set(lengths[0])) == 1
+    assert len(set(lengths[1])) > 3
+    common = min(lengths[0][0], lengths[1][0])
+    assert np.array_equal(even[:common, 0], varied[:common, 0])
+    again, _ = generate(FakeLm(lambda n: -1.5), PHONES * 4, fake_config(advance_spread=0.4))
+    assert np.array_equal(varied, again)

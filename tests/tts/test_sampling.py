@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from voxduct.tts.sampling import SamplingOptions, draw, draw_nucleus, request_rng
+from voxduct.tts.sampling import SamplingOptions, draw, draw_nucleus, draw_thresholds, request_rng
 
 LOGITS = np.log(np.array([0.5, 0.3, 0.15, 0.05], np.float32))
 
@@ -61,3 +61,22 @@ def test_request_rng_same_seed_and_sentence_is_the_same_numbers() -> None:
     assert request_rng(7, 1).random() == request_rng(7, 1).random()
     assert request_rng(7, 1).random() != request_rng(7, 2).random()
     assert request_rng(-1, 0).random() != request_rng(1, 0).random()
+
+
+def test_thresholds_without_a_spread_are_all_the_middle() -> None:
+    assert draw_thresholds(3, 0.4, 0.0, request_rng(0, 0)).tolist() == [0.4] * 3
+
+
+def test_thresholds_with_a_spread_fill_it_evenly_and_repeat_with_the_seed() -> None:
+    drawn = draw_thresholds(4000, 0.5, 0.3, request_rng(1, 0))
+    assert drawn.min() == pytest.approx(0.2, abs=0.01) and drawn.max() == pytest.approx(0.8, abs=0.01)
+    assert np.histogram(drawn, 4, (0.2, 0.8))[0] == pytest.approx([1000] * 4, rel=0.1)
+    assert np.array_equal(drawn, draw_thresholds(4000, 0.5, 0.3, request_rng(1, 0)))
+    assert not np.array_equal(drawn, draw_thresholds(4000, 0.5, 0.3, request_rng(2, 0)))
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.3])
+def test_thresholds_take_none_of_the_codes_random_numbers(spread: float) -> None:
+    rng = request_rng(3, 0)
+    draw_thresholds(10, 0.5, spread, rng)
+    assert rng.random() == request_rng(3, 0).random()

@@ -73,6 +73,14 @@ def test_speech_stream_any_job_sizes_give_the_same_samples(sizes: tuple[int, ...
     assert np.array_equal(sound(speak(fake_synthesiser(options=TtsOptions(job_frames=sizes)), [TEXT])), WHOLE)
 
 
+@pytest.mark.parametrize(("pieces", "job"), [([*TEXT], 12), ([TEXT[:9], TEXT[9:]], 1), ([TEXT], 5)])
+def test_speech_stream_with_a_spread_any_chunking_gives_the_same_samples(pieces: list[str], job: int) -> None:
+    spread = sound(speak(fake_synthesiser(advance_spread=0.4), [TEXT]))
+    chunked = fake_synthesiser(options=TtsOptions(job_frames=(job,)), advance_spread=0.4)
+    assert np.array_equal(sound(speak(chunked, pieces)), spread)
+    assert len(spread) != len(WHOLE)
+
+
 def test_speech_stream_seed_changes_the_samples_and_repeats_them() -> None:
     again = sound(speak(fake_synthesiser(), [TEXT], seed=1))
     assert np.array_equal(sound(speak(fake_synthesiser(), [TEXT], seed=1)), again)

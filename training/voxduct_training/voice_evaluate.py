@@ -53,10 +53,11 @@ def main() -> None:
     parser.add_argument("--voices", default="ada")
     parser.add_argument("--temperatures", type=float, nargs=4, default=Sampling().temperatures, help="per book")
     parser.add_argument("--threshold", type=float, default=0.5)
+    parser.add_argument("--spread", type=float, default=0.0, help="of the thresholds of phones")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     speech, decoder = Speech(given.voice), Stateful(given.codec / "onnx/decoder.onnx")
-    how = Sampling(tuple(given.temperatures), advance_threshold=given.threshold)
+    how = Sampling(tuple(given.temperatures), advance_threshold=given.threshold, advance_spread=given.spread)
     texts = held_out(given.data, given.count) + (list(HARD) if given.hard else [])
     lines = []
     for number, text in enumerate(texts):

@@ -1,8 +1,8 @@
 """Reference of the generation loop in numpy and ONNX Runtime: phones in, code frames and audio out.
 
-The engine mirrors this file. The pointer moves when the chance of *not* having moved yet falls under the threshold
-(the median of the predicted duration), never before a phone's minimum and always at three times its mean, so a text
-has a bounded length whatever the network says.
+The engine mirrors this file. The pointer moves when the chance of *not* having moved yet falls under the phone's
+threshold (0.5: the median of the predicted duration; with a spread another quantile for every phone), never before a
+phone's minimum and always at three times its mean, so a text has a bounded length whatever the network says.
 """
 
 from __future__ import annotations
@@ -34,6 +34,13 @@ class Sampling:
     top_p: float = 0.8
     top_k: int = 25
     advance_threshold: float = 0.5
+    advance_spread: float = 0.0  # how far a phone's own threshold may lie from it
+
+    def thresholds(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """One per phone, by a generator of their own, so that codes are drawn as they are without a spread."""
+        if self.advance_spread == 0:
+            return np.full(count, self.advance_threshold)
+        return self.advance_threshold + self.advance_spread * (2 * rng.spawn(1)[0].random(count) - 1)
 
 
 def draw(logits: np.ndarray, temperature: float, how: Sampling, rng: np.random.Generator) -> int:
@@ -140,6 +147,7 @@ class Speech:
             history = np.stack([self._history(drawn, t) for t in range(prompt)])
             _, _, cache = self._run(history, windows, ages, voice.speaker, np.arange(prompt), cache)
         pointer, t, end = Pointer(phones, self.durations), prompt, None
+        thresholds = how.thresholds(len(phones), rng)
         while end is None or t < end + last_delay:
             age = np.array(min(pointer.age, 31))
             step = (self._history(drawn, t), pointer.window(), age, np.array(t))
@@ -157,7 +165,7 @@ class Speech:
             if t - last_delay >= prompt:
                 yield drawn[:, t - last_delay].copy()
             t += 1
-            if end is None and pointer.move(chance, how.advance_threshold):
+            if end is None and pointer.move(chance, thresholds[pointer.place]):
                 end = t
 
     def _history(self, drawn: np.ndarray, t: int) -> np.ndarray:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from voxduct.bench.pictures import pyplot, save
 from voxduct.bench.results import Figures
-from voxduct.errors import ExtraError, ServerError
 
 PANELS = {
     "mel_distance": "mel distance (less is better)",
@@ -21,12 +18,7 @@ PANELS = {
     "wer_loss_pocketsphinx": "WER loss, PocketSphinx",
 }
 COLUMNS = 3
-
-
-def require_matplotlib() -> None:
-    """Raises ExtraError where it is not installed: before hours of work, not after."""
-    if importlib.util.find_spec("matplotlib") is None:
-        raise ExtraError("--plot needs the package matplotlib: pip install 'voxduct[bench]'")
+OPTION = "--plot"
 
 
 def families(rows: Sequence[Figures], figure: str) -> dict[str, list[tuple[float, float]]]:
@@ -46,12 +38,9 @@ def plot(rows: Sequence[Figures], path: Path) -> None:
         ExtraError: matplotlib is not installed.
         ServerError: the file cannot be written, or is of a kind that matplotlib does not know.
     """
-    require_matplotlib()
-    importlib.import_module("matplotlib").use("Agg")
-    pyplot: Any = importlib.import_module("matplotlib.pyplot")
     panels = [figure for figure in PANELS if families(rows, figure)]
     lines = max(1, -(-len(panels) // COLUMNS))
-    picture, axes = pyplot.subplots(lines, COLUMNS, figsize=(4.2 * COLUMNS, 3.2 * lines), squeeze=False)
+    picture, axes = pyplot(OPTION).subplots(lines, COLUMNS, figsize=(4.2 * COLUMNS, 3.2 * lines), squeeze=False)
     for axis, figure in zip(axes.flat, panels, strict=False):
         for name, points in families(rows, figure).items():
             axis.plot(*zip(*points, strict=True), marker="o", label=name)
@@ -60,10 +49,4 @@ def plot(rows: Sequence[Figures], path: Path) -> None:
         axis.legend(fontsize=8)
     for axis in axes.flat[len(panels) :]:
         axis.set_axis_off()
-    picture.tight_layout()
-    try:
-        picture.savefig(path)
-    except (OSError, ValueError) as error:
-        raise ServerError(f"{path} cannot be written: {error}") from error
-    finally:
-        pyplot.close(picture)
+    save(picture, path)

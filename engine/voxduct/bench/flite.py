@@ -33,11 +33,29 @@ def read_aloud(voice: str, text: str) -> Samples:
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "said.wav"
-        try:
-            subprocess.run(
-                [PROGRAM, "-voice", voice, "-t", text, "-o", str(path)],
-                check=True, capture_output=True, timeout=TIMEOUT_S,
-            )  # fmt: skip
-        except (OSError, subprocess.SubprocessError) as error:
-            raise ServerError(f"flite did not read with its voice {voice}: {error}; {NEEDS} or lacks it") from error
+        _flite(voice, text, path)
         return read_sound(path, LONGEST_S).samples
+
+
+def phone_seconds(voice: str, text: str) -> list[tuple[str, float]]:
+    """The phones that a voice of flite reads a text with, `pau` for a pause, and how long each of them lasts.
+
+    Raises:
+        ServerError: the program is not here, or failed.
+    """
+    found: list[tuple[str, float]] = []
+    before = 0.0
+    for name, _, end in (phone.rpartition(":") for phone in _flite(voice, text, "none", "-psdur").split()):
+        ends = float(end)
+        found.append((name, ends - before if ends > before else ends))  # each sentence counts from its own start
+        before = ends
+    return found
+
+
+def _flite(voice: str, text: str, out: Path | str, *more: str) -> str:
+    """Runs the program; what it prints."""
+    command = [PROGRAM, "-voice", voice, *more, "-t", text, "-o", str(out)]
+    try:
+        return subprocess.run(command, check=True, capture_output=True, timeout=TIMEOUT_S, text=True).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        raise ServerError(f"flite did not read with its voice {voice}: {error}; {NEEDS} or lacks it") from error

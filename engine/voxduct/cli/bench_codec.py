@@ -10,9 +10,10 @@ from pathlib import Path
 from voxduct.bench import codec
 from voxduct.bench.bundled import bundled
 from voxduct.bench.clips import read_clips
-from voxduct.bench.codec_plot import plot, require_matplotlib
+from voxduct.bench.codec_plot import OPTION, plot
 from voxduct.bench.codec_scores import table
 from voxduct.bench.coders import NAMES, find_coders
+from voxduct.bench.pictures import require_matplotlib
 from voxduct.bench.results import keep, machine_card
 from voxduct.cli.arguments import Commands, add_engine_options, engine_options, positive_int
 from voxduct.loading import load_engine
@@ -45,7 +46,7 @@ def register(questions: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Answers the question."""
     if options.plot is not None:
-        require_matplotlib()
+        require_matplotlib(OPTION)
     clips = read_clips(options.clips or bundled("heldout_clips"))[: options.count]
     card = machine_card()
     chosen = engine_options(options)

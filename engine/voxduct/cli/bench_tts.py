@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
 
 from voxduct.bench import flite, tts
 from voxduct.bench.bundled import heldout_text, sentence_lists
+from voxduct.bench.clips import Clip, read_clips
 from voxduct.bench.ears import Ear, pocketsphinx_ear
+from voxduct.bench.pictures import require_matplotlib
+from voxduct.bench.progress import tracked
 from voxduct.bench.results import Figures, machine_card
-from voxduct.bench.speaking import first_audio, flatness, items, memory, originals, seams, underruns
+from voxduct.bench.speaking import first_audio, flatness, items, memory, originals, prosody, seams, underruns
 from voxduct.bench.speaking.hard_items import ITEMS, hard_items
+from voxduct.bench.speaking.originals import BESIDE
+from voxduct.bench.speaking.prosody import Utterance
+from voxduct.bench.speaking.prosody_texts import PAIRS, TEXTS
+from voxduct.bench.spectrogram_sheet import OPTION as SHEET
+from voxduct.bench.spectrogram_sheet import draw_sheet
 from voxduct.cli.arguments import Commands, engine_options, positive_int, positive_number
 from voxduct.cli.bench_question import question, report, server
 from voxduct.loading import load_engine, load_own_synthesiser
 from voxduct.offline import hear_text
+from voxduct.tts.normalise import spoken_words
 from voxduct.tts.synthesiser import Synthesiser
 
 ALL = "all"
@@ -25,6 +34,7 @@ FLATNESS_CHARACTERS = 1_000  # a minute of speech
 UNDERRUN_CHARACTERS = 300  # some twenty seconds for each client
 SEAM_CHARACTERS = 80  # spoken seventeen times
 DEFAULT_CLIENTS, DEFAULT_STARTS = 8, 5
+SHOWN = 2  # recordings on a sheet: the shortest texts, which are easiest to look at
 MOST_SESSIONS = 32  # a server's own limit, where nobody asks for more
 
 
@@ -44,6 +54,9 @@ def register(questions: Commands) -> None:
     group.add_argument("--starts", type=positive_int, default=DEFAULT_STARTS, help="of first_audio (default: 5)")
     group.add_argument("--items", type=positive_int, default=ITEMS, help=f"of items (default: {ITEMS})")
     group.add_argument("--seed", type=int, default=0, help="of items (default: 0)")
+    group.add_argument("--voices", nargs="+", metavar="NAME", help="of prosody (default: --voice)")
+    group.add_argument("--people", type=Path, metavar="FOLDER", help="of prosody: recordings with transcripts.tsv")
+    group.add_argument(SHEET, type=Path, metavar="FILE.png", help="of prosody: spectrograms and pitch (matplotlib)")
     parser.set_defaults(run=run)
 
 
@@ -74,6 +87,11 @@ class Bench:
     def frontend(self) -> tts.Frontend:
         """What is known about text."""
         return tts.Frontend.of(self.synthesiser)
+
+    def phone_count(self, text: str) -> int:
+        """Phones of a text without its pauses."""
+        sequence = self.synthesiser.phonemizer.phonemize(spoken_words(text, self.synthesiser.phonemizer.knows))
+        return sum(word.end - word.start for word in sequence.words)
 
     @property
     def voice(self) -> str:
@@ -137,6 +155,42 @@ def _beside(bench: Bench) -> Figures:
     return originals.measure(bench.synthesiser, texts, bench.voice, bench.other_ear, read_aloud)
 
 
+def _prosody(bench: Bench) -> Figures:
+    if bench.options.sheet is not None:
+        require_matplotlib(SHEET)
+    clips = [] if bench.options.people is None else read_clips(bench.options.people)[: bench.options.count]
+    sets = _said(bench, TEXTS[: bench.options.count], bench.options.voices or [bench.voice])
+    if clips:
+        sets["people"] = prosody.by_people(clips, bench.phone_count)
+    if bench.options.sheet is not None:
+        _draw(bench, clips)
+    return prosody.measure(sets)
+
+
+def _said(bench: Bench, texts: Sequence[str], voices: Sequence[str]) -> dict[str, list[Utterance]]:
+    """By our voices, and by flite where it is here."""
+    count = bench.phone_count
+    sets = {
+        bench.synthesiser.voice(voice).name: prosody.by_voice(
+            bench.synthesiser, tracked(texts, f"speak {voice}"), voice, count
+        )
+        for voice in voices
+    }
+    if flite.installed():
+        read, lasted = partial(flite.read_aloud, BESIDE), partial(flite.phone_seconds, BESIDE)
+        sets[f"flite_{BESIDE}"] = prosody.by_reader(read, texts, lasted, count)
+    return sets
+
+
+def _draw(bench: Bench, clips: Sequence[Clip]) -> None:
+    """A person first, where there is one: the others say the same texts."""
+    shown = sorted(clips, key=lambda clip: len(clip.text))[:SHOWN]
+    texts = [clip.text for clip in shown] or [*PAIRS[0]]
+    sets = {"person": prosody.by_people(shown, bench.phone_count)} if shown else {}
+    sets |= _said(bench, texts, [bench.voice])
+    draw_sheet(bench.options.sheet, prosody.panels(sets), columns=len(texts))
+
+
 PARTS: dict[str, Callable[[Bench], Figures]] = {
     "sentences": _sentences,
     "flatness": _flatness,
@@ -146,6 +200,7 @@ PARTS: dict[str, Callable[[Bench], Figures]] = {
     "first_audio": _first_audio,
     "items": _items,
     "beside": _beside,
+    "prosody": _prosody,
 }
 
 
@@ -168,7 +223,7 @@ def _missing(chosen: list[str], bench: Bench) -> list[str]:
     found = []
     if {"sentences", "items", "beside"} & {*chosen} and find_spec("pocketsphinx") is None:
         found.append("PocketSphinx is not installed (make setup-bench)")
-    if "beside" in chosen and not flite.installed():
+    if {"beside", "prosody"} & {*chosen} and not flite.installed():
         found.append(flite.NEEDS)
     elif "beside" in chosen and bench.voice not in flite.LEARNT_FROM:
         found.append(f"{bench.voice} learnt from no voice that is here")

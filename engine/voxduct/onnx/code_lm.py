@@ -113,6 +113,9 @@ def _voice_config(config: dict[str, Any]) -> VoiceConfig:
     }
     sampling = config.get("sampling", {})
     books = len(config["delays"])
+    threshold, spread = float(sampling.get("advance_threshold", 0.5)), float(sampling.get("advance_spread", 0.0))
+    if not 0.0 <= spread <= min(threshold, 1.0 - threshold):
+        raise ValueError(f"advance_spread {spread:g}: {threshold:g} plus and minus it must lie from 0 to 1")
     temperatures = sampling.get("temperatures") or (sampling.get("temperature", 0.7),) * books
     return VoiceConfig(
         phones=phones,
@@ -126,7 +129,8 @@ def _voice_config(config: dict[str, Any]) -> VoiceConfig:
             repetition_window=int(sampling.get("repetition_window", 0)),
         ),
         temperatures=tuple(float(temperature) for temperature in temperatures),
-        advance_threshold=float(sampling.get("advance_threshold", 0.5)),
+        advance_threshold=threshold,
+        advance_spread=spread,
         default_voice=str(config["default_voice"]),
     )
 

@@ -15,7 +15,7 @@ import numpy as np
 from voxduct.models import CodeLm, Floats, Ints
 from voxduct.tts.config import VoiceConfig
 from voxduct.tts.pointer import PhonePointer
-from voxduct.tts.sampling import Rng, SamplingOptions, draw
+from voxduct.tts.sampling import Rng, SamplingOptions, draw, draw_thresholds
 from voxduct.tts.voices import PrimedVoice, delayed_history
 
 
@@ -29,7 +29,8 @@ class CodeStream:
         self._speaker = primed.voice.speaker
         self._state = lm.copy_state(primed.state)
         self._rng = rng
-        self._pointer = PhonePointer(phones, config.durations, config.advance_threshold)
+        thresholds = draw_thresholds(len(phones), config.advance_threshold, config.advance_spread, rng)
+        self._pointer = PhonePointer(phones, config.durations, thresholds)
         self._how = _sampling_per_book(config)
         self._lag = max(config.delays)
         # The last frames before the present one: enough for the delays and for repetition-aware sampling.

@@ -30,6 +30,9 @@ class VoiceConfig:
     temperatures: tuple[float, ...] = ()
     """One per book; empty: `sampling.temperature` for all."""
     advance_threshold: float = 0.5
+    """The phone pointer moves on once staying is less likely than this: 0.5 is the median of the learnt durations."""
+    advance_spread: float = 0.0
+    """How far each phone's own threshold may lie from that one; 0 speaks evenly. See `draw_thresholds`."""
     default_voice: str = ""
 
     def ids(self, phones: Sequence[str], *, ends: bool = True) -> list[int]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from voxduct.dsp import Doubles
 from voxduct.models import Ints
 
 PAD = 0  # phone id before the first and after the last phone
@@ -35,12 +36,20 @@ class PhoneDuration:
 class PhonePointer:
     """Visits every phone once, in order; `window` and `age` are what the network is told about it."""
 
-    def __init__(self, phones: Sequence[int], durations: Mapping[int, PhoneDuration], threshold: float = 0.5) -> None:
-        """`phones`: ids, at least one; `threshold`: the pointer moves once staying is less likely than this."""
+    def __init__(
+        self, phones: Sequence[int], durations: Mapping[int, PhoneDuration], threshold: float | Doubles = 0.5
+    ) -> None:
+        """Stands on the first phone.
+
+        Args:
+            phones: ids, at least one.
+            durations: of every id.
+            threshold: the pointer moves once staying is less likely than this; one for all, or shape [phones].
+        """
         self._padded = np.array([PAD, *phones, *[PAD] * (NEIGHBOURS - 2)], np.int64)
         self._size = len(phones)
         self._durations = durations
-        self._threshold = threshold
+        self._thresholds = np.broadcast_to(threshold, self._size)
         self._stay = 1.0
         self.place = 0
         self.frames = 0
@@ -64,7 +73,7 @@ class PhonePointer:
         duration = self._durations[int(self._padded[self.place + 1])]
         self._stay *= 1.0 / (1.0 + float(np.exp(np.clip(advance, -60.0, 60.0))))
         self.frames += 1
-        due = self._stay < self._threshold or self.frames >= duration.max
+        due = self._stay < self._thresholds[self.place] or self.frames >= duration.max
         if self.frames < duration.min or not due:
             return False
         if self.place + 1 == self._size:

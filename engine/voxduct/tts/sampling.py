@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from voxduct.dsp import Doubles
 from voxduct.models import Floats
 
 Rng = np.random.Generator
@@ -30,6 +31,21 @@ class SamplingOptions:
 def request_rng(seed: int, sentence: int) -> Rng:
     """The random numbers of one sentence of one request; the same on every machine."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed % 2**64, sentence])))
+
+
+def draw_thresholds(count: int, middle: float, spread: float, rng: Rng) -> Doubles:
+    """How unlikely staying has to be until the phone pointer moves on, for each of `count` phones; shape [count].
+
+    What the network says of moving on is a distribution over durations, and a threshold is a quantile of it: even
+    draws from `middle - spread` to `middle + spread` take durations from that part of it, and 0.5 with a spread of 0.5
+    from all of it (inverse transform sampling). The numbers are of a child of `rng`, so codes get the ones they
+    always got; without a spread there is no child.
+    """
+    if spread == 0.0:
+        return np.full(count, middle)
+    (own,) = rng.spawn(1)
+    drawn: Doubles = middle + spread * (2.0 * own.random(count) - 1.0)
+    return drawn
 
 
 def draw_nucleus(logits: Floats, options: SamplingOptions, rng: Rng) -> int:
