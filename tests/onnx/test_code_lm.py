@@ -74,9 +74,7 @@ def test_code_lm_foreign_state_raises_type_error(lm: OnnxCodeLm, voices: list[Vo
 def test_code_stream_on_the_shipped_voice_ends_within_its_bounds(lm: OnnxCodeLm, voices: list[Voice]) -> None:
     config = read_voice_config(MODEL)
     ids = config.ids(["pau", "hh", "ay", "pau"])
-    stream = CodeStream(
-        VoiceCodes(lm, config, prime(voices[0], lm, config), np.random.default_rng(0)), config, ids
-    )
+    stream = CodeStream(VoiceCodes(lm, config, prime(voices[0], lm, config), np.random.default_rng(0)), config, ids)
     count = 0
     while (frame := stream.next_frame()) is not None:
         assert frame.min() >= 0
@@ -135,9 +133,7 @@ def test_code_stream_draws_what_the_trainings_reference_loop_draws(lm: OnnxCodeL
     config = replace(read_voice_config(MODEL), temperatures=(0.0,) * 4)
     reference = Speech(MODEL)
     ids = config.ids(["pau", "hh", "ax", "l", "ow", "pau"])
-    stream = CodeStream(
-        VoiceCodes(lm, config, prime(voices[0], lm, config), np.random.default_rng(0)), config, ids
-    )
+    stream = CodeStream(VoiceCodes(lm, config, prime(voices[0], lm, config), np.random.default_rng(0)), config, ids)
     ours = []
     while (frame := stream.next_frame()) is not None:
         ours.append(frame.tolist())

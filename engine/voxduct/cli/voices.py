@@ -38,8 +38,8 @@ def choose_voice(options: argparse.Namespace, synthesiser: TextToSpeech) -> str 
     """The name to speak with, of a voice or mixture that is made or loaded first if it has to be.
 
     Raises:
-        VoiceError: neither a voice, nor a mixture, nor a file. ClipError: no voice can be made from the file. ModelError: a voice of
-            one's own, or a clip, for a published model, which takes none.
+        VoiceError: neither a voice, nor a mixture, nor a file. ClipError: no voice can be made from the file.
+        ModelError: a voice of one's own, or a clip, for a published model, which takes none.
     """
     wanted: str | None = options.voice
     if wanted is None or wanted in synthesiser.voices:

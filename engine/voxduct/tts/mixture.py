@@ -49,7 +49,7 @@ def refuse_mixture(name: str) -> None:
     """For models whose voices do not mix: raises VoiceError where a mixture is named."""
     if names_mixture(name):
         raise VoiceError(
-            f"the voices of this model cannot be mixed ({name!r:.60}); name one of them, or use Voxduct's own model",
+            f"the voices of this model cannot be mixed as {name!r:.60} asks; name one of them",
             param="voice",
         )
 

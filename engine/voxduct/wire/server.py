@@ -22,7 +22,6 @@ from voxduct.errors import (
     LimitError,
     MessageError,
     TextError,
-    VoiceError,
 )
 from voxduct.events import Speech, SpeechAudio, SpeechCodes
 from voxduct.wire.messages import (
@@ -161,7 +160,7 @@ class ServerWire:
         languages: tuple[str, ...] = (),
         codecs: Sequence[CodecFormat] = (),
     ) -> None:
-        """`check_voice` raises VoiceError where none has that name; some may come and go while the conversation lasts."""
+        """`check_voice` raises VoiceError where no voice has that name; they may come and go meanwhile."""
         self.state = WireState.WAITING_START
         self._check_named = check_voice
         self._languages = languages
