@@ -61,7 +61,7 @@ def read(engine: Engine, pair: Sequence[str], share: float, texts: Sequence[str]
 
 def median_pitch(clips: Sequence[Samples]) -> float:
     """Hertz, over the voiced frames: autocorrelation, with the window's own divided out (Boersma, 1993)."""
-    window = np.hanning(FRAME)
+    window = np.hanning(FRAME).astype(np.float32)
     own = correlation(window)
     found = []
     for clip in clips:
@@ -81,8 +81,8 @@ def median_pitch(clips: Sequence[Samples]) -> float:
 
 def correlation(frame: Samples) -> Samples:
     """By lag, shape [FRAME]; of lag 0 it is 1."""
-    found: Samples = np.fft.irfft(np.abs(np.fft.rfft(frame, 2 * FRAME)) ** 2)[:FRAME]
-    return found / max(float(found[0]), 1e-9)
+    found = np.fft.irfft(np.abs(np.fft.rfft(frame, 2 * FRAME)) ** 2)[:FRAME].astype(np.float32)
+    return found / np.float32(max(found[0], 1e-9))
 
 
 def cosines(readings: Sequence[Reading]) -> list[tuple[float, float] | None]:
@@ -99,7 +99,7 @@ def cosines(readings: Sequence[Reading]) -> list[tuple[float, float] | None]:
 
 def report(engine: Engine, pair: Sequence[str], texts: Sequence[str]) -> list[dict[str, object]]:
     readings = [read(engine, pair, share, texts) for share in SHARES]
-    rows = []
+    rows: list[dict[str, object]] = []
     for reading, likeness in zip(readings, cosines(readings), strict=True):
         errors = [word_errors(text, hear_text(engine, clip)) for text, clip in zip(texts, reading.clips, strict=True)]
         seconds = sum(map(len, reading.clips)) / SAMPLE_RATE
