@@ -77,7 +77,7 @@ def speakers(
 def own_embeddings(enroller: Enroller, clips: Sequence[Samples]) -> Floats:
     """Our speaker encoder's vectors; what the shipped voices have in common, which is most of each, is taken away."""
     codec = enroller.synthesiser.codec
-    centre = np.mean([enroller.synthesiser.voice(name).voice.speaker for name in enroller.synthesiser.shipped], axis=0)
+    centre = np.mean([enroller.synthesiser.primed(name).voice.speaker for name in enroller.synthesiser.shipped], axis=0)
     whole = [clip[: len(clip) // codec.frame_size * codec.frame_size] for clip in clips]
     made = [enroller.speaker(codec.encode(clip, codec.new_encoder_state())) - centre for clip in whole]
     found: Floats = np.stack([vector / np.linalg.norm(vector) for vector in made]).astype(np.float32)

@@ -12,6 +12,7 @@ from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.models import CodeStep, Floats, Ints
 from voxduct.tts.config import VoiceConfig
 from voxduct.tts.lexicon import Lexicon
+from voxduct.tts.mixed_codes import CodeVectors
 from voxduct.tts.pointer import PhoneDuration
 from voxduct.tts.sampling import SamplingOptions
 from voxduct.tts.synthesiser import Synthesiser
@@ -139,13 +140,20 @@ def fake_voice(name: str = "ada", frames: int = 20) -> Voice:
     return Voice(name, rng.normal(size=SPEAKER).astype(np.float32), codes, np.arange(frames) // 4 % 20 + 4)
 
 
+def fake_code_vectors() -> CodeVectors:
+    """A code is its own vector, of width 1, so that a frame is worth the sum of its codes."""
+    return CodeVectors(np.tile(np.arange(CODES, dtype=np.float32)[:, None], (BOOKS, 1, 1)))
+
+
 def fake_synthesiser(
     lm: FakeLm | None = None,
     options: TtsOptions | None = None,
     voices: Sequence[Voice] | None = None,
+    *,
+    mixes: bool = True,
     **config: object,
 ) -> Synthesiser:
-    """A synthesiser that needs no files; `config` as in `fake_config`."""
+    """A synthesiser without files; `mixes`: its codec's vectors are known; `config` as in `fake_config`."""
     return Synthesiser(
         lm=lm or FakeLm(),
         codec=FakeCodec(),
@@ -154,4 +162,5 @@ def fake_synthesiser(
         voices=[fake_voice("ada"), fake_voice("ben")] if voices is None else voices,
         config=fake_config(**config),
         options=options,
+        code_vectors=fake_code_vectors() if mixes else None,
     )

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from voxduct import wire
 from voxduct.audio import AudioFormat, Encoding
 from voxduct.coded import CodecFormat, CodedSound
-from voxduct.errors import ClientError, InferenceError, MessageError
+from voxduct.errors import ClientError, InferenceError, MessageError, VoiceError
 from voxduct.events import (
     CommittedText,
     Event,
@@ -79,9 +79,14 @@ EVENTS: list[Event] = [
 OWN = CodecFormat("voxduct-codec-16k", "0.1.0", 4, 1024, 320, 320)
 
 
+def check_voice(name: str) -> None:
+    if name not in ("ann", "bob"):
+        raise VoiceError(f"no voice {name!r}", param="voice")
+
+
 def new_wire(**changes: Any) -> wire.ServerWire:
     options: dict[str, Any] = {
-        "voices": lambda: ("ann", "bob"),
+        "check_voice": check_voice,
         "languages": ("de", "en"),
         "codecs": (OWN,),
         "max_message_bytes": 262_144,

@@ -74,7 +74,9 @@ def _add_say(commands: argparse._SubParsersAction[Parser], server: Parser) -> No
     command = commands.add_parser("say", parents=[server], help="speak a text")
     command.add_argument("text", metavar="TEXT", type=_text, help="what to say; - takes stdin, piece by piece")
     command.add_argument("-o", "--output", type=Path, metavar="WAV", help="write a file instead of playing it")
-    command.add_argument("--voice", metavar="NAME", help="the voice; default: the server's")
+    command.add_argument(
+        "--voice", metavar="NAME", help="the voice or a mixture, ada:0.7+ben:0.3; default: the server's"
+    )
     command.add_argument("--seed", type=_seed, default=0, help="another number is another reading; default 0")
     _add_codec_option(command, "hear speech")
 

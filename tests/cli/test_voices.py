@@ -42,6 +42,8 @@ def test_published_model_speaks_with_its_own_voices_and_takes_no_clip(tmp_path: 
     assert chosen("leo") == "leo"
     with pytest.raises(VoiceError, match="the voices are tara, leah"):
         chosen("nobody")
+    with pytest.raises(VoiceError, match="cannot be mixed"):
+        synthesiser().voice(chosen("tara+leah"))
     with pytest.raises(ModelError, match="only Voxduct's own voice models take further voices"):
         chosen(str(CLIP))
 
@@ -53,12 +55,13 @@ def test_say_with_a_clip_and_with_the_voice_kept_of_it_is_the_same_speech(tmp_pa
     shelf = load_shelf(enroller, folder)
     enrolled = run_enrolment(enroller.begin("anna", lambda: read_sound(CLIP, 60.0)))
     shelf.save(shelf.stored(enrolled, CONSENT, ""))
-    for voice, out in ((str(CLIP), "a.wav"), ("anna", "b.wav"), ("ada", "c.wav")):
+    for voice, out in ((str(CLIP), "a.wav"), ("anna", "b.wav"), ("ada", "c.wav"), ("ada+anna:0.5", "d.wav")):
         arguments = ("say", "Good morning.", "--voice", voice, "--voices", str(folder), "-o", str(tmp_path / out))
         assert main(arguments) == 0
-    of_clip, of_kept, of_ada = (soundfile.read(tmp_path / out)[0] for out in ("a.wav", "b.wav", "c.wav"))
+    of_clip, of_kept, of_ada, mixed = (soundfile.read(tmp_path / f"{out}.wav")[0] for out in "abcd")
     assert np.array_equal(of_clip, of_kept)
     assert not np.array_equal(of_clip, of_ada)
+    assert not np.array_equal(mixed, of_kept) and not np.array_equal(mixed, of_ada)
 
 
 @pytest.mark.model
@@ -69,6 +72,8 @@ def test_say_with_what_is_no_voice_says_so_in_one_line(capsys: pytest.CaptureFix
     assert "is neither a voice nor a sound file" in error_of(capsys, *say("nobody"))
     assert "is neither a voice nor a sound file" in error_of(capsys, *say("none.wav"))
     assert "is no sound file" in error_of(capsys, *say(__file__))
+    assert "no voice 'nobody'" in error_of(capsys, *say("ada+nobody"))
+    assert "is no positive number" in error_of(capsys, *say("ada:none+ben"))
     (tmp_path / "short.wav").write_bytes(b"")
     soundfile.write(tmp_path / "short.wav", np.full(800, 0.1, np.float32), 16_000)
     assert "the least" in error_of(capsys, *say(str(tmp_path / "short.wav")))

@@ -13,6 +13,7 @@ import pytest
 from voxduct.errors import ModelError
 from voxduct.onnx.code_lm import OnnxCodeLm, OnnxSpeakerEncoder, read_voice_config, read_voices
 from voxduct.tts.codes import CodeStream
+from voxduct.tts.voice_codes import VoiceCodes
 from voxduct.tts.voices import Voice, prime
 from voxduct_training.voice_generate import Sampling, Speech
 
@@ -73,7 +74,8 @@ def test_code_lm_foreign_state_raises_type_error(lm: OnnxCodeLm, voices: list[Vo
 def test_code_stream_on_the_shipped_voice_ends_within_its_bounds(lm: OnnxCodeLm, voices: list[Voice]) -> None:
     config = read_voice_config(MODEL)
     ids = config.ids(["pau", "hh", "ay", "pau"])
-    stream = CodeStream(lm, config, prime(voices[0], lm, config), ids, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    stream = CodeStream(VoiceCodes(lm, config, prime(voices[0], lm, config), rng), config, ids, rng)
     count = 0
     while (frame := stream.next_frame()) is not None:
         assert frame.min() >= 0
@@ -156,7 +158,8 @@ def test_code_stream_draws_what_the_trainings_reference_loop_draws(
     config = replace(read_voice_config(MODEL), temperatures=(0.0,) * 4, advance_spread=spread)
     reference = Speech(MODEL)
     ids = config.ids(["pau", "hh", "ax", "l", "ow", "pau"])
-    stream = CodeStream(lm, config, prime(voices[0], lm, config), ids, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    stream = CodeStream(VoiceCodes(lm, config, prime(voices[0], lm, config), rng), config, ids, rng)
     ours = []
     while (frame := stream.next_frame()) is not None:
         ours.append(frame.tolist())

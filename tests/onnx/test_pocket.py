@@ -119,6 +119,8 @@ def test_voices_are_read_as_clip_as_conditioning_and_as_states(folder: Path) -> 
     assert np.abs(ada - eve).max() < 1e-4
     with pytest.raises(VoiceError, match="no voice 'zoe'; this server has ada, ben, eve"):
         said(synthesiser, voice="zoe")
+    with pytest.raises(VoiceError, match="cannot be mixed"):
+        said(synthesiser, voice="ada+ben")
 
 
 def test_text_is_prepared_and_cut_by_tokens(pocket: PocketSynthesiser) -> None:

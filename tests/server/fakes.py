@@ -18,7 +18,7 @@ import websockets
 from voxduct import wire
 from voxduct.audio import SAMPLE_RATE, AudioFormat
 from voxduct.coded import CodecFormat
-from voxduct.errors import TextError
+from voxduct.errors import TextError, VoiceError
 from voxduct.events import (
     CommittedText,
     Event,
@@ -61,6 +61,10 @@ class FakeBackend:
     codecs: tuple[CodecFormat, ...] = ()
     shelf: VoiceShelf | None = None
     sessions: list[FakeSession] = field(default_factory=list)
+
+    def check_voice(self, name: str) -> None:
+        if name not in self.voices:
+            raise VoiceError(f"no voice {name!r}", param="voice")
 
     def open_session(
         self,

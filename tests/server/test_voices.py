@@ -123,6 +123,45 @@ async def test_voices_deleted_default_of_a_session_is_told_and_the_session_goes_
             await spoken(client, text="Hello.", voice="ben")
 
 
+async def test_voices_mixture_is_spoken_wherever_a_voice_is_named(tmp_path: Path) -> None:
+    async with serving(tmp_path) as api, connect(api.server) as client:
+        assert (await client.start(voice="ada+ben")).voices == ["ada", "ben"]
+        await client.send(type="say", text="Hello.")
+        assert (await client.expect(wire.SpeechAudioStartMessage)).voice == "ada+ben"
+        await client.expect(wire.SpeechAudioEndMessage)
+        await client.send(type="say", text="Hello.", voice="ada:0.7+ben:0.3")
+        assert (await client.expect(wire.SpeechAudioStartMessage)).voice == "ada:0.7+ben:0.3"
+        await client.expect(wire.SpeechAudioEndMessage)
+        assert await api.names() == ["ada", "ben"]
+        assert code_of(await api.http.get("/v1/voices/ada+ben")) == (404, "unknown_voice")
+
+
+async def test_voices_mixture_that_cannot_be_is_refused_and_the_session_goes_on(tmp_path: Path) -> None:
+    async with serving(tmp_path) as api, connect(api.server) as client:
+        await client.send(type="start", voice="ada+nobody")
+        assert (await client.expect_error()).code == "unknown_voice"
+        await client.start()
+        for voice, why in (("ada+bob", "has ada, ben"), ("ada:0+ben", "no positive"), ("ada+" * 9, "2 to 4")):
+            await client.send(type="say", text="Hello.", voice=voice)
+            error = await client.expect_error()
+            assert (error.code, error.param) == ("unknown_voice", "voice")
+            assert why in error.message
+        assert await spoken(client, text="Hello.", voice="ada+ben") > 0
+
+
+async def test_voices_mixture_goes_with_the_voice_that_is_deleted_but_is_spoken_to_its_end(tmp_path: Path) -> None:
+    async with serving(tmp_path) as api, connect(api.server) as client:
+        await client.start()
+        await api.make()
+        await client.send(type="say", text="Hello world. " * 40, voice="ada+anna", id="long")
+        await client.expect(wire.SpeechAudioStartMessage)
+        assert (await api.http.delete("/v1/voices/anna")).status_code == 204
+        await client.send(type="say", text="Hello.", voice="ada+anna", id="late")
+        assert "no voice 'anna'" in (await client.expect_error()).message
+        ended = await client.expect(wire.SpeechAudioEndMessage)
+        assert (ended.reason, ended.id) == ("completed", "long")
+
+
 WRONG: list[tuple[dict[str, Any], tuple[int, str]]] = [
     ({"name": "Anna Smith"}, (400, "bad_voice_name")),
     ({"name": "../etc"}, (400, "bad_voice_name")),

@@ -12,6 +12,7 @@ from voxduct.tts.codes import CodeStream
 from voxduct.tts.config import VoiceConfig
 from voxduct.tts.pointer import FORCED, PhoneDuration, PhonePointer, prompt_windows
 from voxduct.tts.sampling import SamplingOptions, request_rng
+from voxduct.tts.voice_codes import VoiceCodes
 from voxduct.tts.voices import delayed_history, prime
 
 PHONES = [2, 10, 20, 21, 22, 3]
@@ -21,7 +22,8 @@ def generate(
     lm: FakeLm, phones: list[int], config: VoiceConfig | None = None, seed: int = 0, prompt: int = 20
 ) -> tuple[np.ndarray, CodeStream]:
     config = config or fake_config()
-    stream = CodeStream(lm, config, prime(fake_voice(frames=prompt), lm, config), phones, request_rng(seed, 0))
+    primed = prime(fake_voice(frames=prompt), lm, config)
+    stream = CodeStream(VoiceCodes(lm, config, primed, request_rng(seed, 0)), config, phones, request_rng(seed, 0))
     frames = []
     while (frame := stream.next_frame()) is not None:
         frames.append(frame)
@@ -112,7 +114,7 @@ def test_prime_two_sentences_of_a_voice_do_not_disturb_each_other() -> None:
     primed = prime(fake_voice(), lm, config)
     made = []
     for _ in range(2):
-        stream = CodeStream(lm, config, primed, PHONES, request_rng(0, 0))
+        stream = CodeStream(VoiceCodes(lm, config, primed, request_rng(0, 0)), config, PHONES, request_rng(0, 0))
         made.append([stream.next_frame().tolist() for _ in range(5)])  # type: ignore[union-attr]
     assert made[0] == made[1]
 

@@ -308,3 +308,18 @@ def test_limited_loud_samples_stay_within_full_scale_and_in_order() -> None:
 
 def test_limited_no_samples_gives_none() -> None:
     assert len(limited(np.zeros(0, np.float32))) == 0
+
+
+def test_speech_stream_mixture_is_named_as_asked_and_any_job_sizes_give_the_same_samples() -> None:
+    voices = [fake_voice("ada"), fake_voice("benny")]
+
+    def said(name: str, *sizes: int) -> list[Event]:
+        return speak(fake_synthesiser(options=TtsOptions(job_frames=sizes), voices=voices), [TEXT], voice=name)
+
+    events = said("ada:0.7+benny:0.3", 3, 4, 8)
+    assert isinstance(events[0], SpeechAudioStarted)
+    assert events[0].voice == "ada:0.7+benny:0.3"
+    for name, sizes in (("ada:0.7+benny:0.3", (1,)), ("benny:3+ada:7", (1000,))):
+        assert np.array_equal(sound(said(name, *sizes)), sound(events))
+    for other in ("ada", "benny", "ada+benny"):
+        assert not np.array_equal(sound(said(other, 8))[:2000], sound(events)[:2000])

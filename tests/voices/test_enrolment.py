@@ -31,7 +31,7 @@ def enrol(samples: Samples, enroller: Enroller | None = None, name: str = "me") 
 def test_enrolment_of_a_clip_gives_a_voice_like_the_shipped_ones() -> None:
     enroller = fake_enroller()
     voice = enrol(CLIP, enroller).primed.voice
-    shipped = enroller.synthesiser.voice("ada").voice
+    shipped = enroller.synthesiser.primed("ada").voice
     assert voice.name == "me"
     assert voice.speaker.shape == shipped.speaker.shape and voice.speaker.dtype == shipped.speaker.dtype
     assert voice.prompt_codes.shape == (len(shipped.prompt_codes), 100)

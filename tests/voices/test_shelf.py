@@ -52,7 +52,7 @@ def test_shelf_voices_survive_a_restart_and_sound_the_same(tmp_path: Path) -> No
     assert names(again) == ["ada", "ben"]
     again.load()
     assert names(again) == ["ada", "ben", "anna"]
-    one, other = (shelf.enroller.synthesiser.voice("anna") for shelf in (first, again))
+    one, other = (shelf.enroller.synthesiser.primed("anna") for shelf in (first, again))
     assert one.state == other.state
     assert np.array_equal(one.voice.speaker, other.voice.speaker)
     assert np.array_equal(one.voice.prompt_codes, other.voice.prompt_codes)

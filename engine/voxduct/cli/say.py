@@ -28,7 +28,9 @@ def register(commands: Commands) -> None:
     parser.add_argument("text", metavar="TEXT", help="what to say; - reads it from stdin")
     parser.add_argument("-o", "--output", type=Path, metavar="OUT.wav", help="a WAV file (default: stdout, when piped)")
     parser.add_argument(
-        "--voice", metavar="NAME|CLIP", help="a voice's name, or a recording of somebody (who agreed) to sound like"
+        "--voice",
+        metavar="NAME|MIXTURE|CLIP",
+        help="a voice's name, a mixture (ada:0.7+ben:0.3), or a recording of somebody (who agreed) to sound like",
     )
     add_voices_option(parser)
     parser.add_argument("--seed", type=int, default=0, help="another seed, another reading (default 0)")

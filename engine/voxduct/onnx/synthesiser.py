@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from voxduct.onnx.code_lm import OnnxCodeLm, read_voice_config, read_voices
+from voxduct.onnx.code_vectors import read_code_vectors
 from voxduct.onnx.codec import OnnxCodec
 from voxduct.onnx.g2p import OnnxG2p, read_lexicon
 from voxduct.onnx.runtime import OrtOptions
@@ -31,12 +32,14 @@ def load_synthesiser(
     Raises:
         ModelError: a file is missing or wrong, or the models do not fit each other.
     """
+    own = OnnxCodec(codec, ort_options)
     return Synthesiser(
         lm=OnnxCodeLm(voice, ort_options),
-        codec=OnnxCodec(codec, ort_options),
+        codec=own,
         g2p=OnnxG2p(g2p, ort_options),
         lexicon=read_lexicon(g2p),
         voices=read_voices(voice),
         config=read_voice_config(voice),
         options=options,
+        code_vectors=read_code_vectors(codec, own.num_codebooks, own.cardinality),
     )

@@ -69,6 +69,9 @@ class Backend(Protocol):
     def voices(self) -> tuple[str, ...]:
         """Voices to speak with now; empty when the server cannot speak."""
 
+    def check_voice(self, name: str) -> None:
+        """Raises VoiceError unless it can speak with a voice, or mixture, of this name."""
+
     @property
     def shelf(self) -> VoiceShelf | None:
         """Where voices of one's own come and go; None when the server cannot speak, or keeps none."""

@@ -104,7 +104,7 @@ class Dialogue:
         self._want_update = want_update
         self._relaxed = relaxed
         self._wire = ServerWire(
-            voices=lambda: backend.voices,
+            check_voice=backend.check_voice,
             max_message_bytes=limits.max_message_bytes,
             max_text_chars=limits.max_text_chars,
             languages=backend.languages,

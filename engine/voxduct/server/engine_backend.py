@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from voxduct.audio import AudioFormat
 from voxduct.coded import CodecFormat
+from voxduct.errors import VoiceError
 from voxduct.server.warm_up import warm_up
 from voxduct.session import Engine, Session, SessionOptions
 from voxduct.voices.shelf import VoiceShelf
@@ -25,6 +26,12 @@ class EngineBackend:
     def voices(self) -> tuple[str, ...]:
         """Voices of the synthesiser, when there is one."""
         return tuple(self.engine.synthesiser.voices) if self.engine.synthesiser is not None else ()
+
+    def check_voice(self, name: str) -> None:
+        """Asks the synthesiser for it."""
+        if self.engine.synthesiser is None:
+            raise VoiceError(f"no voice {name!r:.60}; this server was started without speech", param="voice")
+        self.engine.synthesiser.voice(name)
 
     @property
     def voice_sample_rate(self) -> int:

@@ -11,12 +11,15 @@ from voxduct.tts.clauses import PAUSE_MARKS
 from voxduct.tts.codes import CodeStream
 from voxduct.tts.config import VoiceConfig
 from voxduct.tts.lexicon import Lexicon
+from voxduct.tts.mixed_codes import CodeVectors, MixedCodes
+from voxduct.tts.mixture import names_mixture, parse_mixture, refuse_mixture
 from voxduct.tts.normalise import PAUSES, spoken_words
 from voxduct.tts.phonemes import Phonemizer, PhonePart
 from voxduct.tts.sampling import Rng
 from voxduct.tts.sentence import LaggingSound, Sentence, SentenceForm, SpokenSentence
 from voxduct.tts.text_to_speech import TtsOptions
-from voxduct.tts.voices import NamedVoice, PrimedVoice, Voice, prime
+from voxduct.tts.voice_codes import SteppedCodes, VoiceCodes
+from voxduct.tts.voices import MixedVoice, NamedVoice, PrimedVoice, Voice, prime
 
 LONGEST_PIECE_PHONES = 400  # phones spoken from one state; a sentence of more is spoken in parts
 
@@ -26,7 +29,7 @@ class Synthesiser:
 
     Models, lexicon and voices are shared by all requests. Only the voices change, and those it was made with never:
     others come (`add`) and go (`remove`), on the thread that begins requests. A request goes on with the voice that it
-    began with.
+    began with. A mixture is made of the voices there are, whenever one is asked for, and costs nothing until it speaks.
     """
 
     def __init__(
@@ -38,8 +41,9 @@ class Synthesiser:
         voices: Sequence[Voice],
         config: VoiceConfig,
         options: TtsOptions | None = None,
+        code_vectors: CodeVectors | None = None,
     ) -> None:
-        """Primes every voice: one model call each.
+        """Primes every voice: one model call each. `code_vectors`: the codec's; without them voices do not mix.
 
         Raises:
             ModelError: no voices, a codec that does not fit the language model, or another rate than the engine's.
@@ -55,6 +59,7 @@ class Synthesiser:
         self.codec = codec
         self.config = config
         self.options = options or TtsOptions()
+        self.code_vectors = code_vectors
         self.phonemizer = Phonemizer(lexicon, g2p)
         self._voices = {voice.name: self.prime(voice) for voice in voices}
         self.shipped = frozenset(self._voices)
@@ -80,11 +85,19 @@ class Synthesiser:
         """Samples of one code frame."""
         return self.codec.frame_size
 
-    def voice(self, name: str | None) -> PrimedVoice:
-        """A voice by name; None is the default. Raises VoiceError."""
-        found = self._voices.get(name or self.default_voice)
-        if found is None:
-            raise VoiceError(f"no voice {name!r}; this server has {', '.join(self.voices)}", param="voice")
+    def voice(self, name: str | None) -> PrimedVoice | MixedVoice:
+        """A voice, or a mixture of some, by name; None is the default. Runs no model. Raises VoiceError."""
+        if name is None or name in self._voices or not names_mixture(name):
+            return self.primed(name or self.default_voice)
+        if self.code_vectors is None:
+            refuse_mixture(name)
+        mixture = parse_mixture(name)
+        return MixedVoice(name, tuple(self.primed(one) for one in mixture.names), mixture.weights)
+
+    def primed(self, name: str) -> PrimedVoice:
+        """A voice by name, never a mixture. Raises VoiceError."""
+        if (found := self._voices.get(name)) is None:
+            raise VoiceError(f"no voice {name!r:.60}; this server has {', '.join(self.voices)}", param="voice")
         return found
 
     def prime(self, voice: Voice) -> PrimedVoice:
@@ -124,7 +137,15 @@ class Synthesiser:
     def begin(
         self, part: object, voice: NamedVoice, rng: Rng, pause: int = 0, form: SentenceForm = SpokenSentence
     ) -> Sentence:
-        """Begins with the voice's cached state."""
-        assert isinstance(part, PhonePart) and isinstance(voice, PrimedVoice)
-        codes = CodeStream(self.lm, self.config, voice, part.ids, rng)
+        """Begins with the cached state of the voice, or of each voice of a mixture."""
+        assert isinstance(part, PhonePart)
+        codes = CodeStream(self._drawn(voice, rng), self.config, part.ids, rng)
         return form(codes, LaggingSound(self.codec), pause, part.words)
+
+    def _drawn(self, voice: NamedVoice, rng: Rng) -> SteppedCodes:
+        if isinstance(voice, MixedVoice):
+            assert self.code_vectors is not None  # or there would be no mixture
+            drawn = [VoiceCodes(self.lm, self.config, one, rng) for one in voice.voices]
+            return MixedCodes(drawn, voice.weights, self.code_vectors)
+        assert isinstance(voice, PrimedVoice)
+        return VoiceCodes(self.lm, self.config, voice, rng)

@@ -61,6 +61,16 @@ class PrimedVoice:
         return int(self.voice.prompt_codes.shape[1])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MixedVoice:
+    """Voices that speak together, sounding in between."""
+
+    name: str
+    voices: tuple[PrimedVoice, ...]
+    weights: tuple[float, ...]
+    """Positive, of sum 1."""
+
+
 def prime(voice: Voice, lm: CodeLm, config: VoiceConfig) -> PrimedVoice:
     """Runs the prompt through the model: one call, tens of milliseconds."""
     state = lm.new_state()

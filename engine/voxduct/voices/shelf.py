@@ -51,7 +51,7 @@ class VoiceShelf:
 
     def named(self, name: str) -> Listed:
         """One of them; raises VoiceError."""
-        return Listed(self._synthesiser.voice(name).voice.name, self._own.get(name))
+        return Listed(self._synthesiser.primed(name).name, self._own.get(name))
 
     def load(self) -> None:
         """Makes all that are kept ready to speak, once, at the start; one that cannot be is logged and left out."""

@@ -22,7 +22,6 @@ from voxduct.errors import (
     LimitError,
     MessageError,
     TextError,
-    VoiceError,
 )
 from voxduct.events import Speech, SpeechAudio, SpeechCodes
 from voxduct.wire.messages import (
@@ -155,15 +154,15 @@ class ServerWire:
     def __init__(
         self,
         *,
-        voices: Callable[[], tuple[str, ...]],
+        check_voice: Callable[[str], object],
         max_message_bytes: int,
         max_text_chars: int,
         languages: tuple[str, ...] = (),
         codecs: Sequence[CodecFormat] = (),
     ) -> None:
-        """`voices` is asked for every voice that is named: some may come and go while the conversation lasts."""
+        """`check_voice` raises VoiceError where no voice has that name; they may come and go meanwhile."""
         self.state = WireState.WAITING_START
-        self._voices = voices
+        self._check_named = check_voice
         self._languages = languages
         self._codecs = {codec.name: codec for codec in codecs}
         self._speech_codec: CodecFormat | None = None
@@ -323,9 +322,8 @@ class ServerWire:
                 )
 
     def _check_voice(self, voice: str | None) -> None:
-        if voice is not None and voice not in (voices := self._voices()):
-            known = ", ".join(voices) or "none: it was started without speech"
-            raise VoiceError(f"no voice {voice!r:.60}; this server has {known}", param="voice")
+        if voice is not None:
+            self._check_named(voice)
 
 
 def _audio_format(start: Start, codec: str | None) -> AudioFormat:

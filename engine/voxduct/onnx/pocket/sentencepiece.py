@@ -8,23 +8,22 @@ models need is read: pieces (1: text 1, score 2, kind 3), model_type (2.3), byte
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 
 import tokenizers
 from tokenizers import models, normalizers, pre_tokenizers
 
 from voxduct.errors import ModelError
+from voxduct.onnx.protobuf import Field, fields_of
 
 UNIGRAM = 1
 UNKNOWN = 2  # the kind of the piece that stands for what no piece is
-Field = int | bytes
 
 
 def read_sentencepiece(path: Path) -> tokenizers.Tokenizer:
     """Raises ModelError when the file is missing, damaged, or no unigram model."""
     try:
-        fields = list(_fields(path.read_bytes()))
+        fields = list(fields_of(path.read_bytes()))
         pieces = [_piece(value) for number, value in fields if number == 1 and isinstance(value, bytes)]
         trainer, normaliser = (_message(fields, number) for number in (2, 3))
     except (OSError, ValueError, IndexError, struct.error) as error:
@@ -47,7 +46,7 @@ def read_sentencepiece(path: Path) -> tokenizers.Tokenizer:
 
 
 def _piece(data: bytes) -> tuple[str, float, int]:
-    fields = dict(_fields(data))
+    fields = dict(fields_of(data))
     text, score = fields.get(1, b""), fields.get(2, b"\0" * 4)
     if not isinstance(text, bytes) or not isinstance(score, bytes):
         raise ValueError("a piece is not of text and score")
@@ -56,38 +55,4 @@ def _piece(data: bytes) -> tuple[str, float, int]:
 
 def _message(fields: list[tuple[int, Field]], number: int) -> dict[int, Field]:
     found = [value for one, value in fields if one == number and isinstance(value, bytes)]
-    return dict(_fields(found[-1])) if found else {}
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, Field]]:
-    """Numbers and values; those of fixed size are bytes."""
-    at = 0
-    while at < len(data):
-        tag, at = _varint(data, at)
-        match tag & 7:
-            case 0:
-                value, at = _varint(data, at)
-                yield tag >> 3, value
-                continue
-            case 1:
-                size = 8
-            case 5:
-                size = 4
-            case 2:
-                size, at = _varint(data, at)
-            case other:
-                raise ValueError(f"a field of kind {other}")
-        if at + size > len(data):
-            raise ValueError("a field goes beyond the end")
-        yield tag >> 3, data[at : at + size]
-        at += size
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:
-            return value, at
+    return dict(fields_of(found[-1])) if found else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from voxduct.errors import ModelError, VoiceError
+from voxduct.tts.mixture import refuse_mixture
 from voxduct.tts.pocket.frames import FlowSampling, LatentFrames, LatentSound, PocketModel
 from voxduct.tts.pocket.text import TextRules, prepare, split
 from voxduct.tts.sampling import Rng
@@ -63,7 +64,8 @@ class PocketSynthesiser:
     def voice(self, name: str | None) -> LearntVoice:
         """The voice that is meant; raises VoiceError."""
         if name is not None and name not in self._voices:
-            raise VoiceError(f"no voice {name!r}; this server has {', '.join(self.voices)}", param="voice")
+            refuse_mixture(name)
+            raise VoiceError(f"no voice {name!r:.60}; this server has {', '.join(self.voices)}", param="voice")
         return LearntVoice(name or self.default_voice)
 
     def parts(self, text: str) -> list[object]:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from voxduct.errors import ModelError, VoiceError
 from voxduct.models import Codec, TokenLm
+from voxduct.tts.mixture import refuse_mixture
 from voxduct.tts.prompted.frames import TokenFrames, TokenSampling
 from voxduct.tts.prompted.script import Script
 from voxduct.tts.prompted.window import StatefulSound, WindowedSound, Windows
@@ -78,7 +79,8 @@ class PromptedSynthesiser:
     def voice(self, name: str | None) -> LearntVoice:
         """The voice that is meant; raises VoiceError."""
         if name is not None and name not in self.voices:
-            raise VoiceError(f"no voice {name!r}; this server has {', '.join(self.voices)}", param="voice")
+            refuse_mixture(name)
+            raise VoiceError(f"no voice {name!r:.60}; this server has {', '.join(self.voices)}", param="voice")
         return LearntVoice(name or self.default_voice)
 
     def parts(self, text: str) -> list[object]:
