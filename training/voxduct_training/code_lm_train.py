@@ -24,7 +24,7 @@ from .voice_texts import is_held_out, key
 
 BOOK_WEIGHTS = (1.0, 0.5, 0.3, 0.2)  # the first book holds 93 % of the parameter variance
 VOICES = {
-    "iris": 6.0, "nova": 3.0, "ben": 2.5, "ada": 2.0, "angus": 1.2, "mila": 1.2, "otto": 1.2, "@": 0.25, "*": 0.04,
+    "iris": 10.0, "nova": 3.0, "ben": 2.5, "ada": 2.0, "angus": 1.2, "mila": 1.2, "otto": 1.2, "@": 0.25, "*": 0.04,
 }  # fmt: skip
 """How often each is drawn; `@`: each of those that were warped while they were encoded, `*`: each other one."""
 
