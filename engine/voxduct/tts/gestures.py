@@ -16,8 +16,8 @@ from voxduct.tts.contour import DECIBELS, HOLD, SEMITONES, Contour
 from voxduct.tts.phonemes import UNVOICED, VOWELS, PhonemeSequence, SpokenWord
 
 RISE = 7.0  # semitones of a question's end
-ACCENT = 3.5  # semitones of an emphasised word
-LOUDER = 2.5  # decibels
+ACCENT = 5.5  # semitones at the top of an emphasised word, of which 3 to 4 are left once it is quantised
+LOUDER = 4.5  # decibels, of which 2 to 3 are left
 REDUCED = frozenset({"ax", "er"})
 WEAK_AT_END = frozenset({"iy", "ow"})  # of coffee and of window; in agree and ago no other full vowel is before them
 
