@@ -34,7 +34,8 @@ class IntonedCodes:
         self._lengths = lengths
         self._vectors = vectors
         self._parameters = vectors.parameters
-        self._places: list[int] = []  # of every step's phone
+        self._places: list[int] = []  # of every frame's phone
+        self._over = False  # no more frames are begun
         self._values = np.zeros(3)
         self._level: float | None = None  # of pitch, in the vectors' unit
         self._told = 0
@@ -47,8 +48,10 @@ class IntonedCodes:
 
     def step(self, window: Ints, age: int, end: int | None) -> float:
         """As `SteppedCodes.step`; a phone of age 0 is the next one."""
-        place = self._places[-1] if self._places else -1
-        self._places.append(place + (age == 0))
+        self._over = end is not None
+        if not self._over:
+            place = self._places[-1] if self._places else -1
+            self._places.append(place + (age == 0))
         advance = self._drawn.step(window, age, end)
         codes = self._drawn.frame()
         self._frame = None if codes is None else self._intoned(codes)
@@ -73,7 +76,7 @@ class IntonedCodes:
         """Frames until the present one's phone ends, itself included."""
         seen = self._places[self._told :]
         place, same = seen[0], seen.count(seen[0])
-        if seen[-1] != place:
+        if seen[-1] != place or self._over:
             return same
         age = self._told - self._places.index(place)
         return max(round(self._lengths[place]) - age, same)
