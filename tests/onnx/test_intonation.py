@@ -20,7 +20,7 @@ MODELS = Path(__file__).parents[2] / "models_onnx"
 
 @pytest.fixture(scope="module")
 def synthesiser() -> Synthesiser:
-    return load_synthesiser(*(MODELS / name for name in ("voxduct-voice-en", "voxduct-codec-16k", "voxduct-g2p-en")))
+    return load_synthesiser(MODELS / "voxduct-voice-en", MODELS / "voxduct-codec-16k", MODELS / "voxduct-g2p-en")
 
 
 def said(synthesiser: Synthesiser, text: str, voice: str) -> Samples:
