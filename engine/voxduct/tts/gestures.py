@@ -15,7 +15,7 @@ from voxduct.dsp import Doubles
 from voxduct.tts.contour import DECIBELS, HOLD, SEMITONES, Contour
 from voxduct.tts.phonemes import UNVOICED, VOWELS, PhonemeSequence, SpokenWord
 
-RISE = 7.0  # semitones of a question's end
+RISE = 5.0  # semitones of a question's end; 6 and 7 cost `ada` words that PocketSphinx understands at 5
 ACCENT = 5.5  # semitones at the top of an emphasised word, of which 3 to 4 are left once it is quantised
 LOUDER = 4.5  # decibels, of which 2 to 3 are left
 REDUCED = frozenset({"ax", "er"})
