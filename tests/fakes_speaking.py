@@ -15,6 +15,7 @@ from voxduct.tts.lexicon import Lexicon
 from voxduct.tts.mixed_codes import CodeVectors
 from voxduct.tts.pointer import PhoneDuration
 from voxduct.tts.sampling import SamplingOptions
+from voxduct.tts.sound_parameters import SoundParameters
 from voxduct.tts.synthesiser import Synthesiser
 from voxduct.tts.text_to_speech import TtsOptions
 from voxduct.tts.voices import Voice
@@ -145,15 +146,23 @@ def fake_code_vectors() -> CodeVectors:
     return CodeVectors(np.tile(np.arange(CODES, dtype=np.float32)[:, None], (BOOKS, 1, 1)))
 
 
+def melodic_code_vectors() -> CodeVectors:
+    """A frame's pitch is its first code, 12 to the octave, its loudness the second, in decibels."""
+    tables = np.zeros((BOOKS, CODES, 2), np.float32)
+    tables[0, :, 0] = tables[1, :, 1] = np.arange(CODES)
+    return CodeVectors(tables, SoundParameters((0,), 12.0, (1,), 1.0))
+
+
 def fake_synthesiser(
     lm: FakeLm | None = None,
     options: TtsOptions | None = None,
     voices: Sequence[Voice] | None = None,
     *,
     mixes: bool = True,
+    vectors: CodeVectors | None = None,
     **config: object,
 ) -> Synthesiser:
-    """A synthesiser without files; `mixes`: its codec's vectors are known; `config` as in `fake_config`."""
+    """A synthesiser without files; `mixes`: its codec's `vectors` are known; `config` as in `fake_config`."""
     return Synthesiser(
         lm=lm or FakeLm(),
         codec=FakeCodec(),
@@ -162,5 +171,5 @@ def fake_synthesiser(
         voices=[fake_voice("ada"), fake_voice("ben")] if voices is None else voices,
         config=fake_config(**config),
         options=options,
-        code_vectors=fake_code_vectors() if mixes else None,
+        code_vectors=(vectors or fake_code_vectors()) if mixes else None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import soundfile
 
 from voxduct.errors import ModelError
-from voxduct.onnx.code_vectors import read_code_vectors
+from voxduct.onnx.code_vectors import read_code_vectors, read_parameters
 from voxduct.onnx.codec import OnnxCodec
 
 ROOT = Path(__file__).parents[2]
@@ -46,3 +47,52 @@ def test_code_vectors_of_a_damaged_or_missing_graph_raise_model_error(tmp_path: 
     (tmp_path / "onnx" / "decoder.onnx").write_bytes(b"\x3a\xff\xff\xff\x0fno graph")
     with pytest.raises(ModelError, match="fetch it again"):
         read_code_vectors(tmp_path, 4, 1024)
+
+
+ENTRY = {"pitch": [0, 3], "pitch_per_octave": 30.0, "loudness": [1, 4], "loudness_per_db": 2.0}
+
+
+def config(folder: Path, **entry: object) -> Path:
+    (folder / "config.json").write_text(json.dumps({"model_type": "voxduct-codec", **entry}))
+    return folder
+
+
+def test_read_parameters_are_those_of_the_config_or_none(tmp_path: Path) -> None:
+    assert read_parameters(config(tmp_path), 6) is None
+    found = read_parameters(config(tmp_path, parameters=ENTRY), 6)
+    assert found is not None
+    assert (found.pitch, found.pitch_per_octave, found.loudness, found.loudness_per_db) == ((0, 3), 30.0, (1, 4), 2.0)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        [],
+        {"pitch": [0, 3]},
+        ENTRY | {"pitch": [0]},
+        ENTRY | {"pitch": [], "loudness": []},
+        ENTRY | {"pitch": [0, 6]},
+        ENTRY | {"pitch": [0, 1]},
+        ENTRY | {"pitch_per_octave": 0.0},
+        ENTRY | {"loudness_per_db": float("nan")},
+    ],
+)
+def test_read_parameters_that_make_no_sense_raise_model_error(tmp_path: Path, entry: object) -> None:
+    with pytest.raises(ModelError, match="export it again"):
+        read_parameters(config(tmp_path, parameters=entry), 6)
+
+
+@pytest.mark.model
+def test_code_vectors_of_the_shipped_codec_change_loudness_by_the_decibels_that_are_asked() -> None:
+    codec = OnnxCodec(CODEC)
+    vectors = read_code_vectors(CODEC, codec.num_codebooks, codec.cardinality)
+    assert vectors is not None and vectors.parameters is not None
+    says = vectors.parameters
+    samples, _ = soundfile.read(CLIP, dtype="float32")
+    codes = codec.encode(samples[: 150 * codec.frame_size], codec.new_encoder_state())
+    moved = [vectors.vector(frame) for frame in codes.T]
+    for vector in moved:
+        vector[list(says.loudness)] -= 6.0 * says.loudness_per_db
+    quiet = np.stack([vectors.nearest(vector) for vector in moved], axis=1)
+    levels = [np.square(codec.decode(each, codec.new_decoder_state())).mean() for each in (codes, quiet)]
+    assert 10 * np.log10(levels[0] / levels[1]) == pytest.approx(6.0, abs=1.0)

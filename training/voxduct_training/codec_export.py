@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shutil
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from .codec_model import PROFILES
-from .codec_vector import VectorCodec
+from .codec_model import MELS, PROFILES
+from .codec_vector import CEPSTRA, PITCH_WEIGHT, WIDTH, VectorCodec
 from .halved import halve
 from .manifest import write_manifest
 
@@ -26,6 +27,13 @@ CONFIG = {
     "cardinality": 1024,
     "delay_samples": 320,
     "noise_frames": 128,
+    "parameters": {
+        "pitch": [CEPSTRA, WIDTH // 2 + CEPSTRA],
+        "pitch_per_octave": PITCH_WEIGHT,
+        "loudness": [0, WIDTH // 2],
+        # The first cepstrum is sqrt(MELS) times the mean of natural logarithms of power.
+        "loudness_per_db": round(math.sqrt(MELS) * math.log(10.0) / 10.0, 4),
+    },
 }
 DECODER_STATES = ("pitch", "phase", "pulses", "noise_frame", "overlap")
 

@@ -13,20 +13,23 @@ import numpy as np
 
 from voxduct.errors import ModelError
 from voxduct.models import Floats
+from voxduct.onnx.codec import CODEC_TYPE
+from voxduct.onnx.files import read_config
 from voxduct.onnx.protobuf import fields_of
 from voxduct.tts.mixed_codes import CodeVectors
+from voxduct.tts.sound_parameters import SoundParameters
 
 GRAPH, INITIALIZER, DIMS, DATA_TYPE, RAW_DATA = 7, 5, 1, 2, 9
 FLOAT = 1
 
 
 def read_code_vectors(folder: Path, books: int, cardinality: int) -> CodeVectors | None:
-    """The tables of `onnx/decoder.onnx`, in the order of the books.
+    """The tables of `onnx/decoder.onnx`, in the order of the books, and what `config.json` says of their entries.
 
     None where the graph has not one such table for each book: what its codes mean is not the sum of a few vectors.
 
     Raises:
-        ModelError: the file is missing or damaged.
+        ModelError: a file is missing or damaged, or entries are named that a vector does not have.
     """
     path = folder / "onnx" / "decoder.onnx"
     try:
@@ -35,7 +38,32 @@ def read_code_vectors(folder: Path, books: int, cardinality: int) -> CodeVectors
         raise ModelError(f"{path} cannot be read: {error}; fetch it again") from error
     if len(tables) != books or len({table.shape for table in tables}) != 1:
         return None
-    return CodeVectors(np.stack(tables))
+    found = np.stack(tables)
+    return CodeVectors(found, read_parameters(folder, found.shape[2]))
+
+
+def read_parameters(folder: Path, width: int) -> SoundParameters | None:
+    """The entry `parameters` of `config.json`; None where there is none.
+
+    It has `pitch` and `loudness`, lists of places below `width`, as long as each other, and their scales
+    `pitch_per_octave` and `loudness_per_db`.
+
+    Raises:
+        ModelError: it cannot be read, or is not like that.
+    """
+    entry = read_config(folder, CODEC_TYPE, ()).get("parameters")
+    if entry is None:
+        return None
+    try:
+        pitch, loudness = (tuple(int(place) for place in entry[name]) for name in ("pitch", "loudness"))
+        scales = float(entry["pitch_per_octave"]), float(entry["loudness_per_db"])
+    except (TypeError, KeyError, ValueError) as error:
+        raise ModelError(f"{folder / 'config.json'}: `parameters` lacks places or scales; export it again") from error
+    places = {*pitch, *loudness}
+    fits = len(pitch) == len(loudness) > 0 and len(places) == 2 * len(pitch) and places <= set(range(width))
+    if not fits or not all(0.0 < scale < np.inf for scale in scales):
+        raise ModelError(f"{folder / 'config.json'}: `parameters` are not of vectors of {width}; export it again")
+    return SoundParameters(pitch, scales[0], loudness, scales[1])
 
 
 def _tables(model: bytes, cardinality: int) -> Iterator[Floats]:

@@ -14,14 +14,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from voxduct.models import Floats, Ints
+from voxduct.tts.sound_parameters import SoundParameters
 from voxduct.tts.voice_codes import VoiceCodes
 
 
 class CodeVectors:
     """A residual vector quantiser's tables (SoundStream, Zeghidour et al., 2021)."""
 
-    def __init__(self, tables: Floats) -> None:
+    def __init__(self, tables: Floats, parameters: SoundParameters | None = None) -> None:
         """`tables`: shape [books, cardinality, width]; a frame is the sum of one vector of each book."""
+        self.parameters = parameters
+        """Which entries are what, where that is known."""
         self._tables = tables
         self._halves = 0.5 * np.square(tables).sum(axis=2)
 

@@ -13,6 +13,7 @@ from voxduct.errors import TextError
 from voxduct.tts.abbreviations import expand_abbreviations
 from voxduct.tts.acronyms import expand_capitals, letter_name, spell
 from voxduct.tts.dates import expand_dates
+from voxduct.tts.emphasis import CLOSES, OPENS, is_stressed, mark, shouts
 from voxduct.tts.figures import expand_decades, expand_figures
 from voxduct.tts.money import expand_money
 from voxduct.tts.roman import expand_roman
@@ -22,7 +23,7 @@ from voxduct.tts.web import expand_web
 
 PAUSES = frozenset(",.?!")
 LONGEST_WORD = 30  # letters; longer ones are cut: nobody says them, and the grapheme model has a limit
-_TOKEN = re.compile(r"[\ue000-\ue019](?:'s)?|[A-Za-z]+(?:'[A-Za-z]+)*'?|[.,?!;:()\[\]{}\"–—-]+")
+_TOKEN = re.compile(r"[\ue000-\ue019](?:'s)?|[\ue01a\ue01b]|[A-Za-z]+(?:'[A-Za-z]+)*'?|[.,?!;:()\[\]{}\"–—-]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 RULES: tuple[Callable[[str], str], ...] = (
@@ -59,16 +60,38 @@ def normalise(text: str, knows: Knows) -> list[str]:
 
 def spoken_words(text: str, knows: Knows) -> list[str]:
     """As `normalise`, but empty when nothing can be spoken."""
-    text = fold(text)
+    return stressed_words(text, knows)[0]
+
+
+def stressed_words(text: str, knows: Knows) -> tuple[list[str], list[int]]:
+    """As `spoken_words`, and which of the words (pause marks not counted) are to be stressed.
+
+    Where all are, none is: stress is what stands out.
+    """
+    text = mark(fold(text))
+    capitals = not shouts(text)
     for expand in RULES:
         text = expand(text)
-    text = expand_capitals(text, knows)
-    tokens = _TOKEN.findall(text)
+    tokens = _TOKEN.findall(expand_capitals(text, knows))
+    plain = [token for token in tokens if token not in (OPENS, CLOSES)]
     words: list[str] = []
-    for index, token in enumerate(tokens):
-        following = tokens[index + 1] if index + 1 < len(tokens) else ""
-        words += _said(token, following, knows)
-    return _tidy_pauses(words)
+    marked, index = False, 0
+    for token in tokens:
+        if token in (OPENS, CLOSES):
+            marked = token == OPENS
+            continue
+        index += 1
+        said = _said(token, plain[index] if index < len(plain) else "", knows)
+        stressed = marked or (capitals and is_stressed(token, knows))
+        words += [OPENS + word if stressed and word and word not in PAUSES else word for word in said]
+    return _without_marks(_tidy_pauses(words))
+
+
+def _without_marks(words: list[str]) -> tuple[list[str], list[int]]:
+    """Words, and which of them had a mark before them."""
+    spoken = [word for word in words if word not in PAUSES]
+    stressed = [number for number, word in enumerate(spoken) if word[0] == OPENS]
+    return [word.removeprefix(OPENS) for word in words], stressed if len(stressed) < len(spoken) else []
 
 
 def _said(token: str, following: str, knows: Knows) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from voxduct.models import GraphemeToPhoneme
+from voxduct.tts.contour import Contour
 from voxduct.tts.homographs import part_of_speech
 from voxduct.tts.lexicon import Lexicon
 from voxduct.tts.normalise import PAUSES
@@ -19,6 +20,7 @@ CACHED_WORDS = 4096  # pronunciations by model that are remembered
 VOWELS = frozenset("aa ae ah ao aw ax ay eh er ey ih iy ow oy uh uw".split())
 SIBILANTS = frozenset("s z sh zh ch jh".split())
 VOICELESS = frozenset("p t k f th".split())
+UNVOICED = VOICELESS | {"s", "sh", "ch", "hh"}
 LETTERS = {
     "A": "ey", "B": "b iy", "C": "s iy", "D": "d iy", "E": "iy", "F": "eh f", "G": "jh iy", "H": "ey ch", "I": "ay",
     "J": "jh ey", "K": "k ey", "L": "eh l", "M": "eh m", "N": "eh n", "O": "ow", "P": "p iy", "Q": "k y uw",
@@ -59,6 +61,8 @@ class PhonePart:
     """Phones."""
     words: tuple[SpokenWord, ...]
     """And which of them belong to which word."""
+    contour: Contour | None = None
+    """A melody of its own, if it has one."""
 
 
 class Phonemizer:

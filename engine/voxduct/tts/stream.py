@@ -62,6 +62,7 @@ class SpeechStream:
         self._begun = 0
         self._jobs = 0
         self._parts: deque[object] = deque()
+        self._before = ""  # what was taken of a sentence that has not ended
         self._pause_ms = 0  # of silence before the next part
         self._pause_after_ms = 0  # after the last of these parts
         self._speaking: Sentence | None = None
@@ -187,7 +188,8 @@ class SpeechStream:
     def _take(self, clause: Clause) -> None:
         """Its parts, if it has any, and the pause after them; a sentence whose rest is mute has ended all the same."""
         options = self._synthesiser.options
-        self._parts += self._synthesiser.parts(clause.text)
+        self._parts += self._synthesiser.parts(clause.text, self._before)
+        self._before = "" if clause.ends_sentence else f"{self._before} {clause.text}"
         self._pause_after_ms = options.sentence_pause_ms if clause.ends_sentence else options.clause_pause_ms
         if not self._parts and clause.ends_sentence:
             self._pause_ms = options.sentence_pause_ms

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from voxduct.audio import SAMPLE_RATE
 from voxduct.errors import ModelError, VoiceError
@@ -10,11 +11,15 @@ from voxduct.models import Codec, CodeLm, GraphemeToPhoneme
 from voxduct.tts.clauses import PAUSE_MARKS
 from voxduct.tts.codes import CodeStream
 from voxduct.tts.config import VoiceConfig
+from voxduct.tts.contour import Contour
+from voxduct.tts.gestures import contour_of
+from voxduct.tts.intonation import IntonedCodes
 from voxduct.tts.lexicon import Lexicon
 from voxduct.tts.mixed_codes import CodeVectors, MixedCodes
 from voxduct.tts.mixture import names_mixture, parse_mixture, refuse_mixture
-from voxduct.tts.normalise import PAUSES, spoken_words
-from voxduct.tts.phonemes import Phonemizer, PhonePart
+from voxduct.tts.normalise import PAUSES, spoken_words, stressed_words
+from voxduct.tts.phonemes import PhonemeSequence, Phonemizer, PhonePart
+from voxduct.tts.questions import rises
 from voxduct.tts.sampling import Rng
 from voxduct.tts.sentence import LaggingSound, Sentence, SentenceForm, SpokenSentence
 from voxduct.tts.text_to_speech import TtsOptions
@@ -119,27 +124,55 @@ class Synthesiser:
             raise VoiceError(f"no voice {name!r}; this server has {', '.join(self.voices)}", param="name")
         del self._voices[name]
 
-    def parts(self, text: str) -> list[object]:
+    def parts(self, text: str, before: str = "") -> list[object]:
         """Phones and words, cut between words where they are too long for one state; a clause ends in a pause."""
-        words = spoken_words(text, self.phonemizer.knows)
+        words, stressed = stressed_words(text, self.phonemizer.knows)
         if all(word in PAUSES for word in words):
             return []
         sequence = self.phonemizer.phonemize(words)
         ids = self.config.ids(sequence.phones, ends=not text.endswith(PAUSE_MARKS))
+        contour = self._contour(sequence, ids, stressed, self._rises(words, before))
+        cuts = self._cuts(sequence)
         parts: list[object] = []
-        start = 0
+        for start, end in pairwise([0, *cuts, len(ids) - 1]):
+            melody = contour and contour.between(start, end)
+            parts.append(PhonePart([*ids[start:end], ids[-1]], sequence.between(start, end), melody))
+        return parts
+
+    @staticmethod
+    def _cuts(sequence: PhonemeSequence) -> list[int]:
+        """Places before words at which a long sentence goes on from a new state."""
+        cuts = [0]
         for word in sequence.words:
-            if word.end - start > LONGEST_PIECE_PHONES and word.start > start:
-                parts.append(PhonePart([*ids[start : word.start], ids[-1]], sequence.between(start, word.start)))
-                start = word.start
-        return [*parts, PhonePart(ids[start:], sequence.between(start, len(ids)))]
+            if word.end - cuts[-1] > LONGEST_PIECE_PHONES and word.start > cuts[-1]:
+                cuts.append(word.start)
+        return cuts[1:]
+
+    def _rises(self, words: Sequence[str], before: str) -> bool:
+        """`words` are a clause's, `before` is its sentence up to it, which is read only where it matters."""
+        return words[-1] == "?" and rises([*spoken_words(before, self.phonemizer.knows), ",", *words])
+
+    def _contour(
+        self, sequence: PhonemeSequence, ids: Sequence[int], stressed: Sequence[int], rise: bool
+    ) -> Contour | None:
+        if not self.options.intonation or self.code_vectors is None or self.code_vectors.parameters is None:
+            return None
+        return contour_of(sequence, self._lengths(ids), stressed, rise)
+
+    def _lengths(self, ids: Sequence[int]) -> list[float]:
+        """Frames that phones usually last."""
+        return [self.config.durations[phone].mean for phone in ids]
 
     def begin(
         self, part: object, voice: NamedVoice, rng: Rng, pause: int = 0, form: SentenceForm = SpokenSentence
     ) -> Sentence:
         """Begins with the cached state of the voice, or of each voice of a mixture."""
         assert isinstance(part, PhonePart)
-        codes = CodeStream(self._drawn(voice, rng), self.config, part.ids, rng)
+        drawn = self._drawn(voice, rng)
+        if part.contour is not None:
+            assert self.code_vectors is not None  # or there would be no contour
+            drawn = IntonedCodes(drawn, part.contour, self._lengths(part.ids), self.code_vectors)
+        codes = CodeStream(drawn, self.config, part.ids, rng)
         return form(codes, LaggingSound(self.codec), pause, part.words)
 
     def _drawn(self, voice: NamedVoice, rng: Rng) -> SteppedCodes:

@@ -25,6 +25,8 @@ class TtsOptions:
     """Long sentences may be spoken clause by clause, so that speech begins before the first of them is whole."""
     clause_pause_ms: int = 0
     """Silence between two clauses of a sentence, added to what the voice itself pauses."""
+    intonation: bool = True
+    """Questions rise and emphasised words stand out, where the codec says which of its parameters is pitch."""
 
 
 class TextToSpeech(Protocol):
@@ -55,10 +57,10 @@ class TextToSpeech(Protocol):
     def voice(self, name: str | None) -> NamedVoice:
         """The voice that is meant, to begin with as often as wanted; None is the default. Raises VoiceError."""
 
-    def parts(self, text: str) -> list[object]:
+    def parts(self, text: str, before: str = "") -> list[object]:
         """A sentence or clause as what is spoken from one state each; empty where nothing can be spoken.
 
-        May run a model.
+        `before`: what was spoken of its sentence already. May run a model.
         """
 
     def begin(

@@ -68,7 +68,7 @@ class PocketSynthesiser:
             raise VoiceError(f"no voice {name!r:.60}; this server has {', '.join(self.voices)}", param="voice")
         return LearntVoice(name or self.default_voice)
 
-    def parts(self, text: str) -> list[object]:
+    def parts(self, text: str, before: str = "") -> list[object]:
         """Pieces of a sentence, each of which can be spoken."""
         pieces = split(text, self.rules.most_tokens, lambda piece: len(self.model.tokens(piece)))
         return [piece for piece in pieces if any(character.isalnum() for character in piece)]

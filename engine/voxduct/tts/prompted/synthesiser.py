@@ -83,7 +83,7 @@ class PromptedSynthesiser:
             raise VoiceError(f"no voice {name!r:.60}; this server has {', '.join(self.voices)}", param="voice")
         return LearntVoice(name or self.default_voice)
 
-    def parts(self, text: str) -> list[object]:
+    def parts(self, text: str, before: str = "") -> list[object]:
         """As the family has it."""
         return self.family.parts(text)
 
