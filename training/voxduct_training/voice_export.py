@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("codes", type=Path, nargs="+")
     parser.add_argument("--profile", choices=sorted(PROFILES), default="full")
-    parser.add_argument("--default", default="iris", help="the voice that is understood best")
+    parser.add_argument("--default", default="ben", help="the voice that is understood best")
     parser.add_argument("--version", default="0.1.0")
     given = parser.parse_args()
     model = CodeLm(**PROFILES[given.profile])
