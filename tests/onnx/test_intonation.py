@@ -40,8 +40,10 @@ def semitones(samples: Samples) -> Doubles:
 @pytest.mark.parametrize("voice", ["ben", "ada", "ada+ben"])
 def test_shipped_voice_questions_rise_at_their_end_and_statements_do_not(synthesiser: Synthesiser, voice: str) -> None:
     asked, told = (semitones(said(synthesiser, f"The train is late{mark}", voice)) for mark in "?.")
-    assert asked[-4:].mean() - asked[-30:-20].mean() > 3.0
+    assert asked[-4:].mean() - asked[-30:].min() > 3.0  # the climb may begin anywhere in the last vowel
+    assert asked[-4:].mean() - asked[-30:-20].mean() > 0.0
     assert told[-4:].mean() - told[-30:-20].mean() < 0.0
+    assert asked[-4:].mean() - told[-4:].mean() > 4.0
 
 
 @pytest.mark.model
