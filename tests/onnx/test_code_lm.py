@@ -56,16 +56,6 @@ def test_code_lm_copied_state_goes_on_alone(lm: OnnxCodeLm, voices: list[Voice])
     assert np.array_equal(first.logits, again.logits)
 
 
-def test_code_lm_cache_stops_growing_at_the_context(lm: OnnxCodeLm, voices: list[Voice]) -> None:
-    context = json.loads((MODEL / "config.json").read_text())["context_frames"]
-    codes, phones, age = inputs(context)
-    state = lm.new_state()
-    lm.step(codes, phones, age, voices[0].speaker, state)
-    lm.step(codes[:1], phones[:1], age[:1], voices[0].speaker, state)
-    assert state.key.shape[3] == context  # type: ignore[attr-defined]
-    assert state.position == context + 1  # type: ignore[attr-defined]
-
-
 def test_code_lm_foreign_state_raises_type_error(lm: OnnxCodeLm, voices: list[Voice]) -> None:
     with pytest.raises(TypeError):
         lm.step(*inputs(1), voices[0].speaker, None)

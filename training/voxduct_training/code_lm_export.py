@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from .code_lm_model import BOOKS, CODES, CONTEXT, DELAYS, NONE, PHONES, CodeLm
 from .halved import HALF, halve
+from .in_place import write_in_place
 from .manifest import write_manifest
 
 # Detail books at their likeliest: sampled, they only add roughness.
@@ -79,6 +80,8 @@ def write_step(model: CodeLm, path: Path) -> None:
         dynamo=False,
         do_constant_folding=False,  # weights keep their names, so that `read_weights` finds them
     )
+    sizes = {"layers": len(model.layers), "heads": model.heads, "head_dim": model.width // model.heads}
+    write_in_place(path, **sizes, context=CONTEXT)
 
 
 def write_speaker_encoder(model: CodeLm, path: Path) -> None:
@@ -135,6 +138,8 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     found = {}
     for path, here, there in ((STEP, "model.", ""), (SPEAKER, "", "speaker_encoder.")):
         for stored in onnx.load(folder / path).graph.initializer:
+            if not stored.name.startswith(here):  # no weight
+                continue
             name = there + stored.name.removesuffix(HALF).removeprefix(here)
             found[name] = torch.from_numpy(onnx.numpy_helper.to_array(stored).astype(np.float32))
     return found

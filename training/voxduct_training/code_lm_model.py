@@ -25,13 +25,14 @@ DELAYS = (0, 1, 2, 3)
 AGES = 32  # frames since the pointer moved are told apart up to here
 NEIGHBOURS = 4  # previous, current, next, next but one
 CONTEXT = 320
+ROPE_BASE = 10_000.0
 PROFILES = {"full": {"width": 192, "layers": 4, "heads": 3}, "tiny": {"width": 64, "layers": 2, "heads": 1}}
 
 
 def rope(position: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """[B, T] -> cos, sin [B, 1, T, size/2]."""
     rate = torch.exp(
-        torch.arange(0, size, 2, dtype=torch.float32, device=position.device) * (-math.log(10000.0) / size)
+        torch.arange(0, size, 2, dtype=torch.float32, device=position.device) * (-math.log(ROPE_BASE) / size)
     )
     angle = position[:, None, :, None].float() * rate
     return angle.cos(), angle.sin()

@@ -26,6 +26,7 @@ from .continue_model import (
     SemanticLm,
 )
 from .continue_start import write_clusters
+from .in_place import write_in_place
 from .manifest import write_manifest
 from .narrowed import narrow
 
@@ -70,10 +71,9 @@ class AcousticGraph(nn.Module):
         return logits, key, value
 
 
-def write_graph(graph: nn.Module, path: Path, feeds: dict[str, Tensor], model: SemanticLm | AcousticLm) -> None:
-    """One transformer with its cache as two tensors, [L, 1, H, P, D] each."""
-    width = model.norm.weight.shape[0]
-    cache = torch.zeros(len(model.layers), 1, model.heads, 5, width // model.heads)
+def write_graph(graph: nn.Module, path: Path, feeds: dict[str, Tensor], shape: dict[str, int]) -> None:
+    """One transformer that remembers its last steps in buffers; `shape` as `shape_of` says it."""
+    cache = torch.zeros(shape["num_layers"], 1, shape["num_heads"], 5, shape["head_dim"])
     steps = next(iter(feeds.values())).shape[1]
     inputs = feeds | {"position": torch.arange(steps)[None], "past_key": cache, "past_value": cache.clone()}
     axes: dict[str, dict[int, str]] = {n: {1: "steps"} for n in (*feeds, "position", "logits") if n != "speaker"}
@@ -88,6 +88,9 @@ def write_graph(graph: nn.Module, path: Path, feeds: dict[str, Tensor], model: S
         opset_version=17,
         dynamo=False,
         do_constant_folding=False,
+    )
+    write_in_place(
+        path, layers=shape["num_layers"], heads=shape["num_heads"], head_dim=shape["head_dim"], context=shape["context"]
     )
     narrow(path)
 
@@ -164,6 +167,7 @@ def export(
     if not (folder / ENCODER).exists():
         shutil.copyfile(encoder, folder / ENCODER)
     write_clusters(clusters, folder / CENTRES)
+    settings = config(semantic, acoustic, silent)
     steps = 3
     codes = torch.zeros(1, steps, BOOKS, dtype=torch.long)
     feeds = {
@@ -173,10 +177,11 @@ def export(
         "speaker": torch.zeros(1, acoustic.speaker_size),
     }
     with torch.no_grad():
-        write_graph(SemanticGraph(semantic), folder / "onnx/semantic_lm.onnx", {"tokens": codes[:, :, 0]}, semantic)
-        write_graph(AcousticGraph(acoustic), folder / "onnx/acoustic_lm.onnx", feeds, acoustic)
+        tokens = {"tokens": codes[:, :, 0]}
+        heard, said = settings["semantic_lm"], settings["acoustic_lm"]
+        write_graph(SemanticGraph(semantic), folder / "onnx/semantic_lm.onnx", tokens, heard)
+        write_graph(AcousticGraph(acoustic), folder / "onnx/acoustic_lm.onnx", feeds, said)
         write_voice_vector(acoustic, folder / "onnx/voice_vector.onnx")
-    settings = config(semantic, acoustic, silent)
     (folder / "config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
     write_manifest(folder, NAME, "continuation", version)
 

@@ -1,4 +1,4 @@
-"""Reference of the generation loop in numpy and ONNX Runtime: phones in, code frames and audio out.
+"""Reference of the generation loop in numpy and PyTorch: phones in, code frames and audio out.
 
 The engine mirrors this file. The pointer moves when the chance of *not* having moved yet falls under the phone's
 threshold (0.5: the median of the predicted duration; with a spread another quantile for every phone), never before a
@@ -15,6 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
+import torch
+
+from .code_lm_export import read_weights
+from .code_lm_model import CodeLm
 
 FRAME = 320
 
@@ -105,9 +109,12 @@ class Voice:
 class Speech:
     """The language model with its cache; `frames` yields code frames [4] one by one."""
 
-    def __init__(self, folder: Path, threads: int = 1) -> None:
+    def __init__(self, folder: Path) -> None:
         self.config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        self.step_session = session(folder / "onnx/lm_step.onnx", threads)
+        layers, heads = self.config["num_layers"], self.config["num_heads"]
+        self.model = CodeLm(heads * self.config["head_dim"], layers, heads, self.config["speaker_dim"])
+        self.model.load_state_dict(read_weights(folder))
+        self.model.eval()
         self.folder = folder
         self.ids = {p: n for n, p in enumerate(self.config["phones"])}
         self.durations = [self.config["phone_durations"][p] for p in self.config["phones"]]
@@ -116,20 +123,14 @@ class Speech:
     def voice(self, name: str) -> Voice:
         return Voice.load(self.folder / "voices" / f"{name}.npz")
 
+    @torch.no_grad()
     def _run(self, codes, phones, age, speaker, position, cache):  # type: ignore[no-untyped-def]
         keep = self.config["context_frames"] - codes.shape[0]
-        past = [c[:, :, :, -keep:] for c in cache]
-        feed = {
-            "codes": codes[None].astype(np.int64),
-            "phones": phones[None].astype(np.int64),
-            "age": age[None].astype(np.int64),
-            "speaker": speaker[None].astype(np.float32),
-            "position": position[None].astype(np.int64),
-            "past_key": past[0],
-            "past_value": past[1],
-        }
-        logits, advance, key, value = self.step_session.run(None, feed)
-        return logits[0, -1], float(1 / (1 + np.exp(-advance[0, -1]))), (key, value)
+        past = tuple(c[:, :, :, -keep:] for c in cache)
+        fed = (codes, phones, age, speaker.astype(np.float32), position)
+        logits, advance, kept = self.model(*(torch.from_numpy(np.asarray(value))[None] for value in fed), past)
+        cache = tuple(torch.stack(part) for part in zip(*kept, strict=True))
+        return logits[0, -1].numpy(), float(advance[0, -1].sigmoid()), cache
 
     def frames(
         self, phones: list[int], voice: Voice, how: Sampling, seed: int = 0, places: list[int] | None = None
@@ -137,7 +138,7 @@ class Speech:
         """Yields code frames [4]; `places` collects the pointer's place in every frame."""
         rng, books, last_delay = np.random.default_rng(seed), len(self.delays), max(self.delays)
         size = (self.config["num_layers"], 1, self.config["num_heads"], 0, self.config["head_dim"])
-        cache = (np.zeros(size, np.float32), np.zeros(size, np.float32))
+        cache = (torch.zeros(size), torch.zeros(size))
         prompt = voice.codes.shape[1]
         # Column f of `drawn` is code frame f, prompt included; NONE until it is known.
         drawn = np.full((books, prompt + 1), self.none, np.int64)

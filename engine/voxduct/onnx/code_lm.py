@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from voxduct.errors import InferenceError, ModelError
 from voxduct.models import CodeStep, Floats, Ints
+from voxduct.onnx.causal import CacheShape, CausalGraph, Feeds
 from voxduct.onnx.files import check_names, read_config
 from voxduct.onnx.runtime import OrtOptions, open_session
 from voxduct.tts.config import VoiceConfig
@@ -22,8 +22,8 @@ FIELDS = (
     "phones", "phone_durations", "delays", "none_code", "unknown_phone", "num_layers", "num_heads", "head_dim",
     "speaker_dim", "context_frames", "default_voice", "voices",
 )  # fmt: skip
-INPUTS = ("codes", "phones", "age", "speaker", "position", "past_key", "past_value")
-OUTPUTS = ("logits", "advance", "present_key", "present_value")
+INPUTS = ("codes", "phones", "age", "speaker")
+OUTPUTS = ("logits", "advance")
 
 
 def is_own_voice(folder: Path) -> bool:
@@ -35,65 +35,22 @@ def is_own_voice(folder: Path) -> bool:
     return True
 
 
-@dataclass(slots=True, eq=False)
-class CacheState:
-    """Keys and values of the steps so far, [layers, 1, heads, steps, size] each, and how many steps there were.
-
-    The arrays are replaced, never written to, so copies may share them.
-    """
-
-    key: Floats
-    value: Floats
-    position: int = 0
-
-
 class OnnxCodeLm:
     """Implements `voxduct.models.CodeLm` on `onnx/lm_step.onnx`."""
 
     def __init__(self, folder: Path, options: OrtOptions | None = None) -> None:
         """Raises ModelError when a file is missing or wrong."""
         config = read_config(folder, LM_TYPE, FIELDS)
-        path = folder / "onnx" / "lm_step.onnx"
-        self._session = open_session(path, options)
-        check_names(self._session, path, INPUTS, OUTPUTS)
-        self._context = int(config["context_frames"])
-        self._empty = (int(config["num_layers"]), 1, int(config["num_heads"]), 0, int(config["head_dim"]))
-
-    def new_state(self) -> object:
-        """An empty key-value cache."""
-        return CacheState(np.zeros(self._empty, np.float32), np.zeros(self._empty, np.float32))
-
-    def copy_state(self, state: object) -> object:
-        """A state that can go on independently; costs nothing, the arrays are shared until one of them moves on."""
-        known = _known(state)
-        return CacheState(known.key, known.value, known.position)
+        sizes = ("num_layers", "num_heads", "head_dim", "context_frames")
+        shape = CacheShape(*(int(config[name]) for name in sizes))
+        self._graph = CausalGraph(folder / "onnx" / "lm_step.onnx", INPUTS, OUTPUTS, shape, options)
+        self.new_state, self.copy_state = self._graph.new_state, self._graph.copy_state
 
     def step(self, codes: Ints, phones: Ints, age: Ints, speaker: Floats, state: object) -> CodeStep:
-        """Feeds steps; advances `state`. Raises InferenceError, and leaves `state` as it was."""
-        known = _known(state)
-        steps = codes.shape[0]
-        keep = max(self._context - steps, 1)
-        feeds = {
-            "codes": codes[None],
-            "phones": np.ascontiguousarray(phones[None]),
-            "age": age[None],
-            "speaker": speaker[None],
-            "position": np.arange(known.position, known.position + steps, dtype=np.int64)[None],
-            "past_key": known.key[:, :, :, -keep:],
-            "past_value": known.value[:, :, :, -keep:],
-        }
-        try:
-            logits, advance, known.key, known.value = self._session.run(list(OUTPUTS), feeds)
-        except Exception as error:  # ONNX Runtime's own exceptions have no common base
-            raise InferenceError(f"lm_step.onnx failed: {str(error).splitlines()[0][:200]}") from error
-        known.position += steps
+        """Feeds steps; advances `state`. Raises InferenceError."""
+        feeds: Feeds = {"codes": codes[None], "phones": np.ascontiguousarray(phones[None]), "age": age[None]}
+        logits, advance = self._graph.run(feeds, {"speaker": speaker[None]}, state)
         return CodeStep(logits[0], advance[0])
-
-
-def _known(state: object) -> CacheState:
-    if not isinstance(state, CacheState):
-        raise TypeError(f"not a state of this model: {type(state).__name__}")
-    return state
 
 
 def read_voice_config(folder: Path) -> VoiceConfig:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from voxduct.continuation.options import ContinuationConfig
 from voxduct.continuation.stream import Continuer
-from voxduct.errors import InferenceError, ModelError
+from voxduct.errors import ModelError
 from voxduct.models import Floats, Ints
-from voxduct.onnx.code_lm import CacheState
+from voxduct.onnx.causal import CacheShape, CausalGraph, Feeds
 from voxduct.onnx.codec import OnnxCodec
 from voxduct.onnx.files import check_names, read_config
 from voxduct.onnx.runtime import OrtOptions, open_session
@@ -20,46 +17,6 @@ from voxduct.onnx.semantic import OnnxSemanticTokenizer
 
 CONTINUATION_TYPE = "voxduct-continuation"
 FIELDS = ("clusters", "silent_tokens", "none_code", "delays", "voice_books", "semantic_lm", "acoustic_lm", "sampling")
-CACHE = ("past_key", "past_value")
-OUTPUTS = ("logits", "present_key", "present_value")
-
-
-class CachedGraph:
-    """A causal transformer whose key-value cache goes in and out."""
-
-    def __init__(self, path: Path, inputs: tuple[str, ...], shape: dict[str, Any], options: OrtOptions | None) -> None:
-        """`shape`: `num_layers`, `num_heads`, `head_dim`, `context`. Raises ModelError, also where one is missing."""
-        self._path = path
-        self._session = open_session(path, options)
-        check_names(self._session, path, [*inputs, "position", *CACHE], OUTPUTS)
-        try:
-            self._empty = (int(shape["num_layers"]), 1, int(shape["num_heads"]), 0, int(shape["head_dim"]))
-            self.context = int(shape["context"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelError(f"config.json does not say the shape of {path.name}: {error}") from error
-
-    def new_state(self) -> object:
-        """An empty key-value cache."""
-        return CacheState(np.zeros(self._empty, np.float32), np.zeros(self._empty, np.float32))
-
-    def copy_state(self, state: object) -> object:
-        """A state that can go on independently; costs nothing, the arrays are shared until one of them moves on."""
-        known = _known(state)
-        return CacheState(known.key, known.value, known.position)
-
-    def run(self, feeds: dict[str, npt.NDArray[Any]], steps: int, state: object) -> Floats:
-        """Logits of one row of steps; advances `state`. Raises InferenceError, and leaves `state` as it was."""
-        known = _known(state)
-        keep = max(self.context - steps, 1)
-        feeds["position"] = np.arange(known.position, known.position + steps, dtype=np.int64)[None]
-        feeds["past_key"], feeds["past_value"] = known.key[:, :, :, -keep:], known.value[:, :, :, -keep:]
-        try:
-            logits, known.key, known.value = self._session.run(list(OUTPUTS), feeds)
-        except Exception as error:  # ONNX Runtime's own exceptions have no common base
-            raise InferenceError(f"{self._path.name} failed: {str(error).splitlines()[0][:200]}") from error
-        known.position += steps
-        found: Floats = logits[0]
-        return found
 
 
 class OnnxSemanticLm:
@@ -67,12 +24,14 @@ class OnnxSemanticLm:
 
     def __init__(self, folder: Path, shape: dict[str, Any], options: OrtOptions | None = None) -> None:
         """Raises ModelError when the file is missing or wrong."""
-        self._graph = CachedGraph(folder / "onnx" / "semantic_lm.onnx", ("tokens",), shape, options)
+        self._graph = _opened(folder / "onnx" / "semantic_lm.onnx", ("tokens",), shape, options)
         self.new_state, self.copy_state = self._graph.new_state, self._graph.copy_state
 
     def step(self, tokens: Ints, state: object) -> Floats:
         """Feeds tokens of shape [n]; logits of shape [n, clusters]. Raises InferenceError, and leaves `state`."""
-        return self._graph.run({"tokens": tokens[None]}, len(tokens), state)
+        (logits,) = self._graph.run({"tokens": tokens[None]}, {}, state)
+        found: Floats = logits[0]
+        return found
 
 
 class OnnxAcousticLm:
@@ -83,7 +42,7 @@ class OnnxAcousticLm:
     ) -> None:
         """Raises ModelError when a file is missing or wrong."""
         names = ("codes", "semantic", "phase", "speaker")
-        self._graph = CachedGraph(folder / "onnx" / "acoustic_lm.onnx", names, shape, options)
+        self._graph = _opened(folder / "onnx" / "acoustic_lm.onnx", names, shape, options)
         self._voice = open_session(folder / "onnx" / "voice_vector.onnx", options)
         check_names(self._voice, folder / "onnx" / "voice_vector.onnx", ["codes"], ["speaker"])
         self._voice_books = voice_books
@@ -97,19 +56,19 @@ class OnnxAcousticLm:
 
     def step(self, codes: Ints, semantic: Ints, phase: Ints, speaker: Floats, state: object) -> Floats:
         """As `AcousticLm.step`. Raises InferenceError, and leaves `state` as it was."""
-        feeds: dict[str, npt.NDArray[Any]] = {
-            "codes": codes[None],
-            "semantic": semantic[None],
-            "phase": phase[None],
-            "speaker": speaker[None],
-        }
-        return self._graph.run(feeds, len(codes), state)
+        feeds: Feeds = {"codes": codes[None], "semantic": semantic[None], "phase": phase[None]}
+        (logits,) = self._graph.run(feeds, {"speaker": speaker[None]}, state)
+        found: Floats = logits[0]
+        return found
 
 
-def _known(state: object) -> CacheState:
-    if not isinstance(state, CacheState):
-        raise TypeError(f"not a state of this model: {type(state).__name__}")
-    return state
+def _opened(path: Path, inputs: tuple[str, ...], shape: dict[str, Any], options: OrtOptions | None) -> CausalGraph:
+    """`shape`: `num_layers`, `num_heads`, `head_dim`, `context`. Raises ModelError, also where one is missing."""
+    try:
+        sizes = CacheShape(*(int(shape[name]) for name in ("num_layers", "num_heads", "head_dim", "context")))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"config.json does not say the shape of {path.name}: {error}") from error
+    return CausalGraph(path, inputs, ("logits",), sizes, options)
 
 
 def load_continuer(folder: Path, codec: Path, options: OrtOptions | None = None) -> Continuer:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
+
+from voxduct.models import Floats
 
 
 class Graph:
@@ -80,6 +83,32 @@ class Binding:
         """Into new memory: what the last run returned is not written to again."""
         for name in self._fetches:
             self._binding.bind_output(name, "cpu")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SingleStep:
+    """Arrays that stay bound while tokens are fed one by one: binding anew costs a small model as much as running."""
+
+    feeds: dict[str, npt.NDArray[np.generic]]
+    outputs: list[Floats]
+
+    @classmethod
+    def bound(
+        cls, binding: Binding, feeds: dict[str, npt.NDArray[np.generic]], outputs: Sequence[Floats]
+    ) -> SingleStep:
+        """Binds copies of what one step was fed and gave."""
+        step = cls({name: array.copy() for name, array in feeds.items()}, [array.copy() for array in outputs])
+        for name, array in step.feeds.items():
+            binding.bind(name, as_value(array))
+        binding.bind_fetched([as_value(array) for array in step.outputs])
+        return step
+
+    def run(self, binding: Binding, feeds: dict[str, npt.NDArray[np.generic]]) -> list[Floats]:
+        """The next step."""
+        for name, array in feeds.items():
+            self.feeds[name][...] = array
+        binding.run_bound()
+        return [array.copy() for array in self.outputs]
 
 
 def as_value(array: npt.NDArray[np.generic]) -> ort.OrtValue:

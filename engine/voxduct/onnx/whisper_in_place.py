@@ -13,39 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from voxduct.models import BatchStep, Floats, Ints
-from voxduct.onnx.graph import Binding, Graph, as_value
+from voxduct.onnx.graph import Binding, Graph, SingleStep, as_value
 from voxduct.onnx.whisper_encoding import ATTENTION, Encoding, checked
 
 LENGTHS = "total_sequence_length"
 """The input by which such a decoder is known."""
 FIRST_ROOM = 64  # tokens; a prompt and what is said in some ten seconds
 PAST_OWN, PAST_CROSS = ".decoder.", ".encoder."
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SingleStep:
-    """Arrays that stay bound while tokens are fed one by one: binding anew costs a small model as much as running."""
-
-    feeds: dict[str, npt.NDArray[np.generic]]
-    outputs: list[Floats]
-
-    @classmethod
-    def bound(
-        cls, binding: Binding, feeds: dict[str, npt.NDArray[np.generic]], outputs: Sequence[Floats]
-    ) -> SingleStep:
-        """Binds copies of what one step was fed and gave."""
-        step = cls({name: array.copy() for name, array in feeds.items()}, [array.copy() for array in outputs])
-        for name, array in step.feeds.items():
-            binding.bind(name, as_value(array))
-        binding.bind_fetched([as_value(array) for array in step.outputs])
-        return step
-
-    def run(self, binding: Binding, feeds: dict[str, npt.NDArray[np.generic]]) -> list[Floats]:
-        """The next step."""
-        for name, array in feeds.items():
-            self.feeds[name][...] = array
-        binding.run_bound()
-        return [array.copy() for array in self.outputs]
 
 
 @dataclass(slots=True, eq=False)
