@@ -10,9 +10,9 @@ import numpy as np
 
 from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.models import CodeStep, Floats, Ints
+from voxduct.tts.code_vectors import CodeVectors
 from voxduct.tts.config import VoiceConfig
 from voxduct.tts.lexicon import Lexicon
-from voxduct.tts.mixed_codes import CodeVectors
 from voxduct.tts.pointer import PhoneDuration
 from voxduct.tts.sampling import SamplingOptions
 from voxduct.tts.sound_parameters import SoundParameters
@@ -151,6 +151,14 @@ def melodic_code_vectors() -> CodeVectors:
     tables = np.zeros((BOOKS, CODES, 2), np.float32)
     tables[0, :, 0] = tables[1, :, 1] = np.arange(CODES)
     return CodeVectors(tables, SoundParameters((0,), 12.0, (1,), 1.0))
+
+
+def vocal_code_vectors() -> CodeVectors:
+    """A frame's loudness is its first code, its pitch the second, and it is always voiced."""
+    tables = np.zeros((BOOKS, CODES, 3), np.float32)
+    tables[0, :, 0] = tables[1, :, 1] = np.arange(CODES)
+    tables[:, :, 2] = 1.0
+    return CodeVectors(tables, SoundParameters((1,), 12.0, (0,), 0.05, (2,), 3))
 
 
 def fake_synthesiser(

@@ -65,9 +65,23 @@ def test_read_parameters_are_those_of_the_config_or_none(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("voicing", "width", "part"),
+    [([2, 5], 6, 3), ([], 6, None), ([5, 2], 6, None), ([2, 5], 7, None), ([2, 6, 5, 7], 8, None)],
+)
+def test_read_parameters_moments_are_parts_where_their_layout_repeats(
+    tmp_path: Path, voicing: list[int], width: int, part: int | None
+) -> None:
+    found = read_parameters(config(tmp_path, parameters=ENTRY | {"voicing": voicing}), width)
+    assert found is not None and (found.voicing, found.part) == (tuple(voicing), part)
+
+
+@pytest.mark.parametrize(
     "entry",
     [
         [],
+        ENTRY | {"voicing": [2]},
+        ENTRY | {"voicing": [1, 4]},
+        ENTRY | {"voicing": [2, 6]},
         {"pitch": [0, 3]},
         ENTRY | {"pitch": [0]},
         ENTRY | {"pitch": [], "loudness": []},

@@ -8,9 +8,9 @@ import pytest
 from tests.fakes_speaking import BOOKS, FakeLm, fake_synthesiser, fake_voice, melodic_code_vectors
 from voxduct.events import SpeechAudio
 from voxduct.models import Ints
+from voxduct.tts.code_vectors import CodeVectors
 from voxduct.tts.contour import Contour
 from voxduct.tts.intonation import MOST, IntonedCodes
-from voxduct.tts.mixed_codes import CodeVectors
 from voxduct.tts.stream import SpeechStream
 from voxduct.tts.text_to_speech import TtsOptions
 

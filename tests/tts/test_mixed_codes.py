@@ -5,8 +5,9 @@ import pytest
 
 from tests.fakes_speaking import FakeLm, fake_code_vectors, fake_config, fake_voice
 from voxduct.models import Ints
+from voxduct.tts.code_vectors import CodeVectors
 from voxduct.tts.codes import CodeStream
-from voxduct.tts.mixed_codes import CodeVectors, MixedCodes
+from voxduct.tts.mixed_codes import MixedCodes
 from voxduct.tts.sampling import SamplingOptions, request_rng
 from voxduct.tts.voice_codes import VoiceCodes
 from voxduct.tts.voices import prime

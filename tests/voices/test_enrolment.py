@@ -1,20 +1,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
 
-from tests.fakes_speaking import FakeLm, fake_synthesiser
+from tests.fakes_speaking import BOOKS, FakeLm, fake_synthesiser, fake_voice, vocal_code_vectors
 from tests.fakes_voices import FakeSpeakerEncoder, buzz, fake_enroller, hush, wav
 from voxduct.audio import Samples
 from voxduct.errors import ClipError, InferenceError, VoiceError
 from voxduct.events import SpeechAudio
 from voxduct.models import Floats, JobKind
 from voxduct.offline import speak
+from voxduct.tts.sampling import request_rng
 from voxduct.tts.stream import SpeechStream
 from voxduct.voices.enrolment import Enrolled, Enroller, run_enrolment
+from voxduct.voices.rehearsal import JOB_FRAMES
 from voxduct.voices.sound import Sound, read_sound
 
 CLIP = np.concatenate([hush(1), buzz(4), hush(0.6), buzz(2.5), hush(1)])
@@ -163,3 +166,34 @@ def test_synthesiser_shipped_voices_can_be_neither_replaced_nor_removed() -> Non
     with pytest.raises(VoiceError) as unknown:
         enroller.synthesiser.remove("nobody")
     assert unknown.value.code == "unknown_voice"
+
+
+def test_enrolment_where_timbre_is_known_rehearses_in_short_jobs() -> None:
+    lm = FakeLm()
+    enroller = fake_enroller(synthesiser=fake_synthesiser(lm, vectors=vocal_code_vectors()))
+    enrolment, steps = enroller.begin("me", loaded(CLIP)), []
+    while (job := enrolment.next_job()) is not None:
+        before = len(lm.fed)
+        enrolment.receive(job.run())
+        steps.append(len(lm.fed) - before)
+    made = enrolment.result
+    assert len(steps) > 5 and max(steps) <= JOB_FRAMES + BOOKS  # with those that complete the delayed books
+    assert made.primed.timbre is not None and made.primed.timbre is made.spoken.timbre
+    assert made.spoken.timbre_of == enroller.model
+
+
+def test_enrolled_voice_speaks_in_its_clips_pitch() -> None:
+    vectors = vocal_code_vectors()
+    enroller = fake_enroller(synthesiser=fake_synthesiser(vectors=vectors))
+    made = enrol(CLIP, enroller)
+    said = np.stack(list(enroller.synthesiser.codes("hello, hello world", made.primed, request_rng(0, 0))), axis=1)
+    plain = replace(made.primed, timbre=None)
+    unlike = np.stack(list(enroller.synthesiser.codes("hello, hello world", plain, request_rng(0, 0))), axis=1)
+    wanted = np.median(made.spoken.codes[1])
+    assert abs(np.median(said[1]) - wanted) < 0.5 * abs(np.median(unlike[1]) - wanted)
+
+
+def test_enroller_of_other_shipped_voices_is_another_model() -> None:
+    one, same = fake_enroller(), fake_enroller()
+    other = fake_enroller(synthesiser=fake_synthesiser(voices=[fake_voice("ada"), fake_voice("another")]))
+    assert one.model == same.model != other.model

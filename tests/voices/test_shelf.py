@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.fakes_speaking import FakeLm
-from tests.fakes_voices import CONSENT, buzz, fake_shelf
+from tests.fakes_speaking import FakeLm, fake_synthesiser, fake_voice, vocal_code_vectors
+from tests.fakes_voices import CODEC, CONSENT, buzz, fake_enroller, fake_shelf
 from voxduct.errors import LimitError, VoiceError, VoiceStoreError
 from voxduct.events import SpeechAudioEnded, SpeechEnd
 from voxduct.tts.stream import SpeechStream
@@ -14,6 +14,7 @@ from voxduct.voices import shelf as shelves
 from voxduct.voices.enrolment import run_enrolment
 from voxduct.voices.shelf import VoiceShelf
 from voxduct.voices.sound import Sound
+from voxduct.voices.store import VoiceStore
 
 
 def add(shelf: VoiceShelf, name: str = "anna", seconds: float = 2.0) -> None:
@@ -70,6 +71,24 @@ def test_shelf_loading_runs_the_model_once_per_voice(tmp_path: Path) -> None:
     for voice in ("anna", "bea", "ada"):
         again.enroller.synthesiser.voice(voice)
     assert len(lm.fed) == before + 2
+
+
+def test_shelf_kept_timbre_is_used_again_and_found_anew_beside_another_voice_model(tmp_path: Path) -> None:
+    def shelf(lm: FakeLm, *names: str) -> VoiceShelf:
+        voices = [fake_voice(name) for name in names]
+        synthesiser = fake_synthesiser(lm, voices=voices, vectors=vocal_code_vectors())
+        return VoiceShelf(fake_enroller(synthesiser=synthesiser), VoiceStore(tmp_path), CODEC)
+
+    add(shelf(FakeLm(), "ada", "ben"), "anna")
+    fed = []
+    for names in (("ada", "ben"), ("ada", "another")):
+        lm = FakeLm()
+        again = shelf(lm, *names)
+        before = len(lm.fed)
+        again.load()
+        fed.append(len(lm.fed) - before)
+        assert again.enroller.synthesiser.primed("anna").timbre is not None
+    assert fed[0] == 1 and fed[1] > 50
 
 
 def test_shelf_what_cannot_be_loaded_is_left_out_and_keeps_its_name(

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from tests.fakes_voices import CODEC, CONSENT
 from voxduct.errors import VoiceError, VoiceStoreError
+from voxduct.tts.timbre import Timbre
 from voxduct.voices.enrolment import Spoken
 from voxduct.voices.store import WRITING, About, StoredVoice, VoiceStore, check_name
 
@@ -44,6 +47,28 @@ def test_store_what_is_saved_is_loaded_again(tmp_path: Path) -> None:
     assert np.array_equal(loaded.spoken.codes, saved.spoken.codes)
     assert (loaded.spoken.prompt, loaded.spoken.speech_s, loaded.about) == ((10, 110), 2.4, saved.about)
     assert (VoiceStore(folder).names(), "anna" in store) == (["anna"], True)
+
+
+def test_store_timbre_is_kept_with_the_model_it_belongs_to(tmp_path: Path) -> None:
+    saved = voice()
+    timbre = Timbre(np.random.default_rng(0).normal(size=(2, 29)).astype(np.float32), 41.5)
+    spoken = replace(saved.spoken, timbre=timbre, timbre_of="m0del")
+    VoiceStore(tmp_path).save(
+        replace(saved, spoken=spoken, about=msgspec.structs.replace(saved.about, timbre_of="m0del"))
+    )
+    loaded = VoiceStore(tmp_path).load("anna").spoken
+    assert loaded.timbre is not None and loaded.timbre_of == "m0del"
+    assert np.array_equal(loaded.timbre.shift, timbre.shift) and loaded.timbre.loud == timbre.loud
+
+
+@pytest.mark.parametrize("shift", [np.zeros(29), np.zeros((3, 29)), np.full((2, 29), np.nan)])
+def test_store_damaged_timbre_says_so(tmp_path: Path, shift: np.ndarray) -> None:
+    saved = voice()
+    VoiceStore(tmp_path).save(
+        replace(saved, spoken=replace(saved.spoken, timbre=Timbre(shift.astype(np.float32), 1.0)))
+    )
+    with pytest.raises(VoiceStoreError, match="timbre"):
+        VoiceStore(tmp_path).load("anna")
 
 
 def test_store_is_for_its_owner_only(tmp_path: Path) -> None:

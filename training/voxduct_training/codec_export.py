@@ -33,6 +33,7 @@ CONFIG = {
         "loudness": [0, WIDTH // 2],
         # The first cepstrum is sqrt(MELS) times the mean of natural logarithms of power.
         "loudness_per_db": round(math.sqrt(MELS) * math.log(10.0) / 10.0, 4),
+        "voicing": [half + CEPSTRA + 1 + band for half in (0, WIDTH // 2) for band in (0, 1)],  # up to 2 kHz or so
     },
 }
 DECODER_STATES = ("pitch", "phase", "pulses", "noise_frame", "overlap")

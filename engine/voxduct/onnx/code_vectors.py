@@ -16,7 +16,7 @@ from voxduct.models import Floats
 from voxduct.onnx.codec import CODEC_TYPE
 from voxduct.onnx.files import read_config
 from voxduct.onnx.protobuf import fields_of
-from voxduct.tts.mixed_codes import CodeVectors
+from voxduct.tts.code_vectors import CodeVectors
 from voxduct.tts.sound_parameters import SoundParameters
 
 GRAPH, INITIALIZER, DIMS, DATA_TYPE, RAW_DATA = 7, 5, 1, 2, 9
@@ -46,7 +46,7 @@ def read_parameters(folder: Path, width: int) -> SoundParameters | None:
     """The entry `parameters` of `config.json`; None where there is none.
 
     It has `pitch` and `loudness`, lists of places below `width`, as long as each other, and their scales
-    `pitch_per_octave` and `loudness_per_db`.
+    `pitch_per_octave` and `loudness_per_db`; it may have `voicing`, places of the same number for each pitch.
 
     Raises:
         ModelError: it cannot be read, or is not like that.
@@ -56,14 +56,30 @@ def read_parameters(folder: Path, width: int) -> SoundParameters | None:
         return None
     try:
         pitch, loudness = (tuple(int(place) for place in entry[name]) for name in ("pitch", "loudness"))
+        voicing = tuple(int(place) for place in entry.get("voicing", ()))
         scales = float(entry["pitch_per_octave"]), float(entry["loudness_per_db"])
     except (TypeError, KeyError, ValueError) as error:
         raise ModelError(f"{folder / 'config.json'}: `parameters` lacks places or scales; export it again") from error
-    places = {*pitch, *loudness}
-    fits = len(pitch) == len(loudness) > 0 and len(places) == 2 * len(pitch) and places <= set(range(width))
+    places = {*pitch, *loudness, *voicing}
+    fits = len(pitch) == len(loudness) > 0 == len(voicing) % len(pitch)
+    fits = fits and len(places) == 2 * len(pitch) + len(voicing) and places <= set(range(width))
     if not fits or not all(0.0 < scale < np.inf for scale in scales):
         raise ModelError(f"{folder / 'config.json'}: `parameters` are not of vectors of {width}; export it again")
-    return SoundParameters(pitch, scales[0], loudness, scales[1])
+    part = _part(width, [pitch, loudness, *_by_band(voicing, len(pitch))]) if voicing else None
+    return SoundParameters(pitch, scales[0], loudness, scales[1], voicing, part)
+
+
+def _by_band(voicing: tuple[int, ...], moments: int) -> list[tuple[int, ...]]:
+    bands = len(voicing) // moments
+    return [voicing[band::bands] for band in range(bands)]
+
+
+def _part(width: int, rows: list[tuple[int, ...]]) -> int | None:
+    """Entries of one moment; None where places do not repeat at that distance."""
+    moments = len(rows[0])
+    part = width // moments
+    repeats = all(place == row[0] + moment * part for row in rows for moment, place in enumerate(row))
+    return part if part * moments == width and repeats else None
 
 
 def _tables(model: bytes, cardinality: int) -> Iterator[Floats]:

@@ -11,8 +11,8 @@ import numpy as np
 
 from voxduct.dsp import Doubles
 from voxduct.models import Floats, Ints
+from voxduct.tts.code_vectors import CodeVectors
 from voxduct.tts.contour import DECIBELS, HOLD, SEMITONES, Contour
-from voxduct.tts.mixed_codes import CodeVectors
 from voxduct.tts.voice_codes import SteppedCodes
 
 MOST = np.array([1.5, 1.0, 0.25])  # semitones, decibels and hold a frame: no jump, however short a phone turns out

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from voxduct.audio import SAMPLE_RATE
 from voxduct.errors import ModelError, VoiceError
-from voxduct.models import Codec, CodeLm, GraphemeToPhoneme
+from voxduct.models import Codec, CodeLm, GraphemeToPhoneme, Ints
 from voxduct.tts.clauses import PAUSE_MARKS
+from voxduct.tts.code_vectors import CodeVectors
 from voxduct.tts.codes import CodeStream
 from voxduct.tts.config import VoiceConfig
 from voxduct.tts.contour import Contour
 from voxduct.tts.gestures import contour_of
 from voxduct.tts.intonation import IntonedCodes
 from voxduct.tts.lexicon import Lexicon
-from voxduct.tts.mixed_codes import CodeVectors, MixedCodes
+from voxduct.tts.mixed_codes import MixedCodes
 from voxduct.tts.mixture import names_mixture, parse_mixture, refuse_mixture
 from voxduct.tts.normalise import PAUSES, spoken_words, stressed_words
 from voxduct.tts.phonemes import PhonemeSequence, Phonemizer, PhonePart
@@ -23,6 +24,7 @@ from voxduct.tts.questions import rises
 from voxduct.tts.sampling import Rng
 from voxduct.tts.sentence import LaggingSound, Sentence, SentenceForm, SpokenSentence
 from voxduct.tts.text_to_speech import TtsOptions
+from voxduct.tts.timbred_codes import TimbredCodes
 from voxduct.tts.voice_codes import SteppedCodes, VoiceCodes
 from voxduct.tts.voices import MixedVoice, NamedVoice, PrimedVoice, Voice, prime
 
@@ -163,6 +165,17 @@ class Synthesiser:
         """Frames that phones usually last."""
         return [self.config.durations[phone].mean for phone in ids]
 
+    def codes(self, text: str, voice: PrimedVoice, rng: Rng) -> Iterator[Ints]:
+        """A text's frames as they are drawn, shape [books] each, without pauses between parts; every frame is a step.
+
+        May run the model of unknown words at once; call it, and go through it, in jobs.
+        """
+        for part in self.parts(text):
+            assert isinstance(part, PhonePart)
+            codes = CodeStream(self._drawn(voice, rng), self.config, part.ids, rng)
+            while (frame := codes.next_frame()) is not None:
+                yield frame
+
     def begin(
         self, part: object, voice: NamedVoice, rng: Rng, pause: int = 0, form: SentenceForm = SpokenSentence
     ) -> Sentence:
@@ -178,7 +191,14 @@ class Synthesiser:
     def _drawn(self, voice: NamedVoice, rng: Rng) -> SteppedCodes:
         if isinstance(voice, MixedVoice):
             assert self.code_vectors is not None  # or there would be no mixture
-            drawn = [VoiceCodes(self.lm, self.config, one, rng) for one in voice.voices]
+            drawn = [self._timbred(one, rng) for one in voice.voices]
             return MixedCodes(drawn, voice.weights, self.code_vectors)
         assert isinstance(voice, PrimedVoice)
-        return VoiceCodes(self.lm, self.config, voice, rng)
+        return self._timbred(voice, rng)
+
+    def _timbred(self, voice: PrimedVoice, rng: Rng) -> SteppedCodes:
+        drawn = VoiceCodes(self.lm, self.config, voice, rng)
+        if voice.timbre is None:
+            return drawn
+        assert self.code_vectors is not None  # or there would be no timbre
+        return TimbredCodes(drawn, voice.timbre, self.code_vectors)

@@ -13,6 +13,7 @@ import numpy as np
 from voxduct.models import CodeLm, Floats, Ints
 from voxduct.tts.config import VoiceConfig
 from voxduct.tts.pointer import prompt_windows
+from voxduct.tts.timbre import Timbre
 
 
 class NamedVoice(Protocol):
@@ -49,6 +50,8 @@ class PrimedVoice:
 
     voice: Voice
     state: object
+    timbre: Timbre | None = None
+    """What its speech is shifted by; only where it came from a clip."""
 
     @property
     def name(self) -> str:

@@ -6,11 +6,13 @@
     synthesiser.add(enrolment.result.primed)    # and it can be spoken with
 
 The clip is read, checked and listened to by the VAD; its best part is encoded; the language model hears the prompt
-once. Nobody asks what was said: the prompt's phones are unknown, a case that the voice model has learnt.
+once. Nobody asks what was said: the prompt's phones are unknown, a case that the voice model has learnt. Then the voice
+rehearses, for its timbre.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -21,9 +23,11 @@ from voxduct.errors import InferenceError, VoxductError
 from voxduct.events import Event, Failed, SpeechStarted, SpeechStopped
 from voxduct.models import Ints, Job, JobKind, SpeakerEncoder, VadModel
 from voxduct.tts.synthesiser import Synthesiser
+from voxduct.tts.timbre import Timbre
 from voxduct.tts.voices import PrimedVoice, Voice
 from voxduct.vad import VadOptions, VadStage
 from voxduct.voices.clip import ClipOptions, Speech, audible, check_clip, choose_speech
+from voxduct.voices.rehearsal import JOB_FRAMES, Rehearsal, can_rehearse
 from voxduct.voices.sound import Sound
 
 VAD = VadOptions(pre_roll_ms=64, hangover_ms=256, min_speech_ms=96)  # closer to the words than for captions
@@ -39,6 +43,9 @@ class Spoken:
     """The frames of it that are the prompt."""
     speech_s: float
     """Seconds of speech in the whole clip."""
+    timbre: Timbre | None = None
+    """What the speech of the voice model `timbre_of` has to be shifted by."""
+    timbre_of: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +70,8 @@ class Enroller:
         self.synthesiser = synthesiser
         self.options = options or ClipOptions()
         self.speaker = speaker_encoder.speaker
+        self.model = _fingerprint(synthesiser)
+        """Which voice model this is, as far as a timbre depends on it."""
 
     def begin(self, name: str, load: Callable[[], Sound]) -> Enrolment:
         """A voice of this name from the recording that `load` reads; it is called in the first job."""
@@ -76,10 +85,24 @@ class Enroller:
         return Spoken(codes, (first // codec.frame_size, last // codec.frame_size), speech.found_s)
 
     def voice(self, name: str, spoken: Spoken) -> PrimedVoice:
-        """Runs the speaker encoder, and the language model over the prompt; call it in a job."""
+        """Runs the speaker encoder, and the language model over the prompt; call it in a job.
+
+        It has a timbre where that was found with this voice model; else it may rehearse.
+        """
         prompt = spoken.codes[:, slice(*spoken.prompt)]
         phones = np.full(prompt.shape[1], self.synthesiser.config.unknown_id, np.int64)
-        return self.synthesiser.prime(Voice(name, self.speaker(spoken.codes), prompt, phones))
+        primed = self.synthesiser.prime(Voice(name, self.speaker(spoken.codes), prompt, phones))
+        return replace(primed, timbre=spoken.timbre) if spoken.timbre_of == self.model else primed
+
+    def rehearsal(self, primed: PrimedVoice) -> Rehearsal | None:
+        """How its timbre is found; None where there is one, or the codec does not say what timbre is."""
+        return Rehearsal(self.synthesiser, primed) if primed.timbre is None and can_rehearse(self.synthesiser) else None
+
+    def rehearsed(self, enrolled: Enrolled, rehearsal: Rehearsal) -> Enrolled:
+        """The voice with the timbre that its rehearsal found."""
+        timbre = rehearsal.timbre(enrolled.spoken.codes)
+        spoken = replace(enrolled.spoken, timbre=timbre, timbre_of=self.model)
+        return Enrolled(replace(enrolled.primed, timbre=timbre), spoken)
 
 
 class Enrolment:
@@ -94,6 +117,8 @@ class Enrolment:
         self._began = 0
         self._spans: list[tuple[int, int]] = []
         self._out = False
+        self._made: Enrolled | None = None  # before it has rehearsed
+        self._rehearsal: Rehearsal | None = None
         self._result: Enrolled | None = None
 
     @property
@@ -112,6 +137,8 @@ class Enrolment:
         if self._out or self.done:
             return None
         self._out = True
+        if self._rehearsal is not None:
+            return Job(JobKind.SPEECH, self._rehearsal.go_on, JOB_FRAMES * self._enroller.synthesiser.frame_size)
         if self._vad is None:
             return Job(JobKind.SPEECH, self._read, int(self._enroller.options.max_s * SAMPLE_RATE))
         listening = self._vad.next_job()
@@ -132,7 +159,13 @@ class Enrolment:
                 self._vad = VadStage(self._enroller.vad, VAD)
                 self._vad.feed(audible(result.samples))
             case Enrolled():
-                self._result = result
+                self._made, self._rehearsal = result, self._enroller.rehearsal(result.primed)
+                if self._rehearsal is None:
+                    self._result = result
+            case bool():
+                assert self._made is not None and self._rehearsal is not None  # whose job returned it
+                if not result:
+                    self._result = self._enroller.rehearsed(self._made, self._rehearsal)
             case _:
                 assert self._vad is not None  # whoever else returns something
                 self._note(self._vad.receive(result))
@@ -180,3 +213,11 @@ def run_enrolment(enrolment: Enrolment) -> Enrolled:
     while (job := enrolment.next_job()) is not None:
         enrolment.receive(job.run())
     return enrolment.result
+
+
+def _fingerprint(synthesiser: Synthesiser) -> str:
+    """Trainings move the speaker vectors of the shipped voices."""
+    known = hashlib.sha256()
+    for name in sorted(synthesiser.shipped):
+        known.update(synthesiser.primed(name).voice.speaker.tobytes())
+    return known.hexdigest()[:16]

@@ -69,7 +69,13 @@ class VoiceShelf:
             raise VoiceError(
                 f"the voice {stored.name!r} was made with another codec; delete it and make it again", param="name"
             )
-        return Enrolled(self.enroller.voice(stored.name, stored.spoken), stored.spoken)
+        enrolled = Enrolled(self.enroller.voice(stored.name, stored.spoken), stored.spoken)
+        rehearsal = self.enroller.rehearsal(enrolled.primed)
+        if rehearsal is None:
+            return enrolled
+        while rehearsal.go_on():  # it was kept by another version, or beside another voice model
+            pass
+        return self.enroller.rehearsed(enrolled, rehearsal)
 
     @contextmanager
     def reserved(self, name: str) -> Iterator[None]:
@@ -100,7 +106,11 @@ class VoiceShelf:
     def stored(self, enrolled: Enrolled, consent: Consent, transcript: str) -> StoredVoice:
         """What to keep of a voice that was made."""
         about = About(
-            consent=consent, codec=self.codec, speech_s=round(enrolled.spoken.speech_s, 2), transcript=transcript
+            consent=consent,
+            codec=self.codec,
+            speech_s=round(enrolled.spoken.speech_s, 2),
+            transcript=transcript,
+            timbre_of=enrolled.spoken.timbre_of,
         )
         return StoredVoice(enrolled.primed.voice.name, enrolled.spoken, about)
 

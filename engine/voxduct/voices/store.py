@@ -1,6 +1,7 @@
 """Voices of one's own on disk: one `.npz` file each, written whole or not at all.
 
-    <folder>/<name>.npz     codes [books, frames], prompt [2], about: JSON as bytes
+    <folder>/<name>.npz     codes [books, frames], prompt [2], about: JSON as bytes;
+                            shift [2, part] and loud: its timbre, if one was found, with the model that `about` names
 
 Only codes are kept, not the recording; the speaker vector and the model's state are computed from them when the server
 starts, so a voice outlives a new voice model as long as the codec stays. A folder belongs to one server.
@@ -12,13 +13,17 @@ import os
 import re
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from voxduct.errors import VoiceError, VoiceStoreError
+from voxduct.tts.timbre import Timbre
 from voxduct.voices.enrolment import Spoken
 
 SUFFIX = ".npz"
@@ -26,6 +31,7 @@ WRITING = ".being-written-"  # what a file is called until it is whole
 MAX_FILE_BYTES = 1_000_000  # a voice of six seconds has 10 kB
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,30}[a-z0-9])?")
 MAX_FRAMES = 3000
+TIMBRE = ("shift", "loud")
 
 
 class Consent(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +55,8 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds of speech in the clip it was made from."""
     transcript: str = ""
     """What was said in the clip, if somebody wrote it down."""
+    timbre_of: str = ""
+    """Which voice model its timbre belongs to."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,12 +128,7 @@ class VoiceStore:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             with tempfile.NamedTemporaryFile(dir=self.folder, prefix=WRITING, delete=False) as file:
                 try:
-                    np.savez(
-                        file,
-                        codes=voice.spoken.codes.astype(np.uint16),
-                        prompt=np.array(voice.spoken.prompt, np.int64),
-                        about=np.frombuffer(msgspec.json.encode(voice.about), np.uint8),
-                    )
+                    np.savez(file, **_arrays(voice))
                     file.flush()
                     os.fsync(file.fileno())
                     os.replace(file.name, path)
@@ -163,6 +166,29 @@ def _parse(path: Path, name: str) -> StoredVoice:
         codes = np.asarray(stored["codes"]).astype(np.int64)
         first, last = (int(edge) for edge in stored["prompt"])
         about = msgspec.json.decode(stored["about"].tobytes(), type=About)
+        timbre = _timbre({name: np.asarray(stored[name]) for name in stored.files if name in TIMBRE})
     if codes.ndim != 2 or not 0 <= first < last <= codes.shape[1] <= MAX_FRAMES:
         raise ValueError("its codes are not as expected")
-    return StoredVoice(name, Spoken(codes, (first, last), about.speech_s), about)
+    spoken = Spoken(codes, (first, last), about.speech_s, timbre, about.timbre_of)
+    return StoredVoice(name, spoken, about)
+
+
+def _arrays(voice: StoredVoice) -> dict[str, Any]:
+    spoken, timbre = voice.spoken, voice.spoken.timbre
+    found: dict[str, Any] = {
+        "codes": spoken.codes.astype(np.uint16),
+        "prompt": np.array(spoken.prompt, np.int64),
+        "about": np.frombuffer(msgspec.json.encode(voice.about), np.uint8),
+    }
+    if timbre is not None:
+        found |= {"shift": timbre.shift, "loud": np.array(timbre.loud, np.float32)}
+    return found
+
+
+def _timbre(arrays: Mapping[str, npt.NDArray[Any]]) -> Timbre | None:
+    if not arrays:
+        return None
+    shift, loud = arrays["shift"].astype(np.float32), arrays["loud"].astype(np.float32)
+    if shift.ndim != 2 or len(shift) != 2 or loud.shape or not (np.isfinite(shift).all() and np.isfinite(loud)):
+        raise ValueError("its timbre is not as expected")
+    return Timbre(shift, float(loud))

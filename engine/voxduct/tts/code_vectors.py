@@ -1,0 +1,37 @@
+"""A codec's code vectors: what its codes mean, as a sum of vectors, and the codes of a vector."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from voxduct.models import Floats, Ints
+from voxduct.tts.sound_parameters import SoundParameters
+
+
+class CodeVectors:
+    """A residual vector quantiser's tables (SoundStream, Zeghidour et al., 2021)."""
+
+    def __init__(self, tables: Floats, parameters: SoundParameters | None = None) -> None:
+        """`tables`: shape [books, cardinality, width]; a frame is the sum of one vector of each book."""
+        self.parameters = parameters
+        """Which entries are what, where that is known."""
+        self._tables = tables
+        self._halves = 0.5 * np.square(tables).sum(axis=2)
+
+    @property
+    def books(self) -> int:
+        """How many tables there are."""
+        return len(self._tables)
+
+    def vector(self, codes: Ints) -> Floats:
+        """Codes of shape [books] to a vector of shape [width]."""
+        found: Floats = self._tables[np.arange(self.books), codes].sum(axis=0)
+        return found
+
+    def nearest(self, vector: Floats) -> Ints:
+        """A vector of shape [width] to codes of shape [books]: book by book, the nearest to what is left."""
+        codes = np.zeros(self.books, np.int64)
+        for book, (table, half) in enumerate(zip(self._tables, self._halves, strict=True)):
+            codes[book] = (table @ vector - half).argmax()
+            vector = vector - table[codes[book]]
+        return codes
