@@ -10,12 +10,14 @@ from voxduct.audio import Samples
 from voxduct.codec.stream import CodecEncoderStream
 from voxduct.continuation.acoustic import FRAMES_PER_TOKEN, FrameStream, PrimedVoice, prime_voice
 from voxduct.continuation.guard import Remedy, SilenceGuard
+from voxduct.continuation.kept_timbre import KeptTimbre
 from voxduct.continuation.options import ContinuationConfig, ContinuationOptions
 from voxduct.continuation.prompt import Prompt
 from voxduct.continuation.semantic import PrimedTokens, TokenStream, prime_tokens
 from voxduct.errors import ModelError
 from voxduct.loudness import limited
 from voxduct.models import AcousticLm, Codec, Ints, SemanticLm, SemanticTokenizer
+from voxduct.tts.code_vectors import CodeVectors
 from voxduct.tts.sampling import request_rng
 
 SEMANTIC, ACOUSTIC = 0, 1  # each stage has random numbers of its own
@@ -43,14 +45,19 @@ class Continuer:
         acoustic: AcousticLm,
         codec: Codec,
         config: ContinuationConfig,
+        code_vectors: CodeVectors | None = None,
     ) -> None:
-        """Raises ModelError when the codec is not the one that the models were trained on."""
+        """`code_vectors`: the codec's; without them nothing keeps a continuation in its prompt's timbre.
+
+        Raises ModelError when the codec is not the one that the models were trained on.
+        """
         if codec.frame_size * FRAMES_PER_TOKEN != tokenizer.token_samples or codec.num_codebooks != len(config.delays):
             raise ModelError(
                 f"the continuation model speaks {len(config.delays)} books, two frames to {tokenizer.token_samples} "
                 f"samples; the codec has {codec.num_codebooks} books and frames of {codec.frame_size}"
             )
         self.codec = codec
+        self.code_vectors = code_vectors
         self.config = config
         self.semantic = semantic
         self.acoustic = acoustic
@@ -91,6 +98,7 @@ class ContinuationStream:
         self._frames = FrameStream(
             continuer.acoustic, config, heard.voice, options.temperature, request_rng(options.seed, ACOUSTIC)
         )
+        self._timbre = KeptTimbre(heard.codes, continuer.code_vectors)
         self._guard = SilenceGuard()
         self._gain = np.float32(1.0 / heard.gain)
         self._left = round(options.seconds * self._codec.sample_rate)
@@ -125,4 +133,4 @@ class ContinuationStream:
                 self._frames.feed(self._tokens.next_token(sounding=remedy is not Remedy.NONE))
             frame = self._frames.next_frame()
             if frame is not None:
-                return frame
+                return self._timbre.keep(frame)

@@ -10,6 +10,7 @@ from voxduct.continuation.stream import Continuer
 from voxduct.errors import ModelError
 from voxduct.models import Floats, Ints
 from voxduct.onnx.causal import CacheShape, CausalGraph, Feeds
+from voxduct.onnx.code_vectors import read_code_vectors
 from voxduct.onnx.codec import OnnxCodec
 from voxduct.onnx.files import check_names, read_config
 from voxduct.onnx.runtime import OrtOptions, open_session
@@ -78,12 +79,14 @@ def load_continuer(folder: Path, codec: Path, options: OrtOptions | None = None)
         ModelError: a file is missing or wrong, or the two do not fit each other.
     """
     config = read_config(folder, CONTINUATION_TYPE, FIELDS)
+    own = OnnxCodec(codec, options)
     return Continuer(
         OnnxSemanticTokenizer(folder, options),
         OnnxSemanticLm(folder, config["semantic_lm"], options),
         OnnxAcousticLm(folder, config["acoustic_lm"], int(config["voice_books"]), options),
-        OnnxCodec(codec, options),
+        own,
         _continuation_config(config, folder),
+        read_code_vectors(codec, own.num_codebooks, own.cardinality),
     )
 
 
