@@ -11,10 +11,11 @@ from threadpoolctl import threadpool_limits
 
 from voxduct.asr.recogniser import Recogniser
 from voxduct.codec.clip import ClipCodec, StreamedClips
+from voxduct.codec.fewer_books import FewerBooks, rates_kbps
 from voxduct.codec.lyra import Rate
 from voxduct.codec.stretches import WireCodec
 from voxduct.continuation.stream import Continuer
-from voxduct.errors import HubError, ModelError, UnknownModelError
+from voxduct.errors import AudioFormatError, HubError, ModelError, UnknownModelError
 from voxduct.hub import MANIFEST_NAME, ModelKind, read_manifest, resolve, verify
 from voxduct.hub.catalogue import LocalModel
 from voxduct.hub.client import HubClient
@@ -26,6 +27,7 @@ from voxduct.hub.voices import find_pulled_voice, find_voice
 from voxduct.models import Codec, VadModel
 from voxduct.onnx import synthesiser as onnx_synthesiser
 from voxduct.onnx.code_lm import OnnxSpeakerEncoder, is_own_voice
+from voxduct.onnx.code_vectors import read_code_vectors
 from voxduct.onnx.codec import OnnxCodec, is_own
 from voxduct.onnx.codecs import ExportedCodec
 from voxduct.onnx.continuation import load_continuer as load_onnx_continuer
@@ -177,6 +179,27 @@ def load_continuer(options: EngineOptions, model: str | None = None) -> Continue
 def load_codec(options: EngineOptions) -> OnnxCodec:
     """The codec alone; raises ModelError as `load_engine` does."""
     return OnnxCodec(locate(None, ModelKind.CODEC).folder, _ort_options(options))
+
+
+def load_codec_at(options: EngineOptions, kbps: float | None = None, books: int | None = None) -> tuple[Codec, int]:
+    """The codec at a rate, or with the first books only, and by how many samples what it decodes lags.
+
+    Raises:
+        AudioFormatError: it has no such rate, or not so many books. ModelError: as `load_engine` does.
+    """
+    codec = load_codec(options)
+    if kbps is not None:
+        rates = rates_kbps(codec)
+        if kbps not in rates:
+            named = ", ".join(f"{rate:g}" for rate in rates)
+            raise AudioFormatError(f"the codec has no rate of {kbps:g} kbit/s; there are {named}", param="kbps")
+        books = rates.index(kbps) + 1
+    if books is None or books == codec.num_codebooks:
+        return codec, codec.delay_samples
+    vectors = read_code_vectors(locate(None, ModelKind.CODEC).folder, codec.num_codebooks, codec.cardinality)
+    if vectors is None:
+        raise ModelError("the codec's books cannot be told apart, so it has one rate")
+    return FewerBooks(codec, books, vectors.neutral), codec.delay_samples
 
 
 def load_clip_codec(options: EngineOptions, name: str) -> ClipCodec:

@@ -179,7 +179,9 @@ def test_bench_codec_of_two_short_clips_prints_a_table_and_ends_with_json(
     assert lines[0].split()[:2] == ["codec", "kbps"] and lines[1].startswith("voxduct")
     assert json.loads(kept.read_text()) == found
     assert (found["bench"], found["clips"], found["audio_s"], found["words"]) == ("codec", 2, 3.0, 3)
-    (ours,) = found["codecs"]
+    *coarser, ours = found["codecs"]
+    assert [one["kbps"] for one in coarser] == pytest.approx([1.0, 1.5], rel=0.05)
+    assert coarser[0]["mel_distance"] > coarser[1]["mel_distance"] > ours["mel_distance"]
     assert 1 < ours["kbps"] < 4 and 0 < ours["mel_distance"] < 5 and ours["encode_ms"] > 0
     assert ours["wer_loss_pocketsphinx"] is None and OTHER_EAR in found["missing"]
 

@@ -19,6 +19,7 @@ import soundfile
 
 from tests.lyra_files import FRAME, write_tiny
 from voxduct.cli import main
+from voxduct.codec.packed import unpack
 from voxduct.errors import HubError
 from voxduct.hub.checksum import sha256
 from voxduct.hub.lyra import LYRA
@@ -151,9 +152,25 @@ def test_codec_lyra_of_another_rate_is_wrong_use(pulled: Path, capsys: pytest.Ca
     assert "3.2, 6, 9.2" in capsys.readouterr().err
 
 
-def test_kbps_of_our_own_codec_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+def test_codec_at_a_rate_that_it_does_not_have_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
     assert code_of("codec", "encode", "--kbps", "6", str(CLIP), "x") == 2
-    assert "--codec lyra" in capsys.readouterr().err
+    assert "0.5, 1, 1.5, 2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("kbps", "books"), [("0.5", 1), ("1.5", 3), ("2", 4)])
+def test_codec_at_each_of_its_rates_sends_so_many_books(tmp_path: Path, kbps: str, books: int) -> None:
+    whole, coarse, wav = (str(tmp_path / name) for name in ("whole.vxc", "coarse.vxc", "back.wav"))
+    assert code_of("codec", "encode", str(CLIP), whole) == 0
+    assert code_of("codec", "encode", "--kbps", kbps, str(CLIP), coarse) == 0
+    sent = unpack(Path(coarse).read_bytes())
+    assert np.array_equal(sent.codes, unpack(Path(whole).read_bytes()).codes[:books])
+    assert code_of("codec", "decode", coarse, wav) == 0
+    assert soundfile.info(wav).frames == sent.samples
+
+
+def test_kbps_of_a_codec_with_one_rate_is_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of("codec", "encode", "--codec", str(tmp_path), "--kbps", "6", str(CLIP), "x") == 2
+    assert "one rate" in capsys.readouterr().err
 
 
 def test_codec_lyra_that_was_not_pulled_says_how_to(room: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,11 +15,12 @@ import numpy as np
 
 from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.bench.ogg import packet_sizes
+from voxduct.codec.fewer_books import rates_kbps
 from voxduct.codec.lyra import Rate
 from voxduct.codec.lyra import pack_stream as pack_lyra
 from voxduct.codec.stream import decode_all, encode_all
 from voxduct.errors import ExtraError, HubError, ServerError
-from voxduct.loading import EngineOptions, load_codec, load_lyra
+from voxduct.loading import EngineOptions, load_codec, load_codec_at, load_lyra
 from voxduct.models import Codec
 from voxduct.onnx.lyra import LyraCodec, LyraModel
 from voxduct.onnx.prepare.lyra import prepare_lyra
@@ -137,9 +138,12 @@ def processor_s() -> float:
 
 
 def our_coders(options: EngineOptions) -> list[Coder]:
-    """The embedded codec; raises ModelError as `load_codec` does."""
-    codec = load_codec(options)
-    return [ModelCoder(OURS, codec, codec.delay_samples)]
+    """The embedded codec at all its rates but the lowest; raises ModelError as `load_codec` does."""
+    coders: list[Coder] = []
+    for kbps in rates_kbps(load_codec(options))[1:]:
+        codec, delay = load_codec_at(options, kbps)
+        coders.append(ModelCoder(f"{OURS}-{kbps:g}", codec, delay))
+    return coders
 
 
 def lyra_coders(options: EngineOptions, folder: Path | None) -> list[Coder]:

@@ -1,8 +1,9 @@
 """`voxduct codec encode|decode|compare`: sound to codes at a few kilobits per second, and back.
 
-The file is a header line of JSON and then the codes, packed: see `voxduct.codec.packed`. With `--codec lyra` it is
-Lyra's packets one after the other: see `voxduct.cli.codec_lyra`. With `--codec FOLDER` the codec is an exported
-EnCodec, DAC, Mimi, SNAC or WavTokenizer: see `voxduct.cli.codec_folder`.
+The file is a header line of JSON and then the codes, packed: see `voxduct.codec.packed`. It tells how many books were
+sent, so that decoding takes no `--kbps`. With `--codec lyra` it is Lyra's packets one after the other: see
+`voxduct.cli.codec_lyra`. With `--codec FOLDER` the codec is an exported EnCodec, DAC, Mimi, SNAC or WavTokenizer: see
+`voxduct.cli.codec_folder`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from voxduct.codec.clip import check_codes, describe
 from voxduct.codec.packed import PackedCodes, pack, unpack
 from voxduct.codec.stream import CodecDecoderStream, CodecEncoderStream
 from voxduct.errors import MessageError
-from voxduct.loading import OWN_FAMILY, load_codec
+from voxduct.loading import OWN_FAMILY, load_codec_at
 
 FRAMES_AT_ONCE = 50
 OURS, LYRA, FOLDER = "voxduct", "lyra", "folder"
@@ -48,8 +49,8 @@ def register(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    if options.codec != LYRA and options.kbps is not None:
-        raise MessageError("--kbps is of --codec lyra; this codec has one rate", param="kbps")
+    if options.codec not in (OURS, LYRA) and options.kbps is not None:
+        raise MessageError("--kbps is of --codec voxduct and lyra; this codec has one rate", param="kbps")
     code: int = options.runs.get(options.codec, options.runs[FOLDER])(options)
     return code
 
@@ -57,13 +58,13 @@ def _run(options: argparse.Namespace) -> int:
 def run_encode(options: argparse.Namespace) -> int:
     """A sound file to codes."""
     recording = Recording(options.input)
-    codec = load_codec(engine_options(options))
+    codec, delay = load_codec_at(engine_options(options), options.kbps)
     stream = CodecEncoderStream(codec)
     samples, parts = 0, []
     for block in recording.blocks():
         samples += len(block)
         parts.append(stream.feed(block))
-    parts.append(stream.flush(codec.delay_samples))
+    parts.append(stream.flush(delay))
     codes = np.concatenate(parts, axis=1)
     data = pack(PackedCodes(codes, codec.cardinality, codec.sample_rate, codec.frame_size, samples))
     options.output.write_bytes(data)
@@ -74,10 +75,10 @@ def run_encode(options: argparse.Namespace) -> int:
 
 def run_decode(options: argparse.Namespace) -> int:
     """Codes to a WAV file."""
-    codec = load_codec(engine_options(options))
     packed = unpack(options.input.read_bytes())
+    codec, delay = load_codec_at(engine_options(options), books=packed.codes.shape[0])
     check_codes(packed, describe(codec, OWN_FAMILY))
-    stream = CodecDecoderStream(codec, codec.delay_samples)
+    stream = CodecDecoderStream(codec, delay)
     pieces = range(0, packed.codes.shape[1], FRAMES_AT_ONCE)
     parts = [stream.feed(packed.codes[:, at : at + FRAMES_AT_ONCE]) for at in pieces]
     samples = np.concatenate([*parts, np.zeros(0, np.float32)])

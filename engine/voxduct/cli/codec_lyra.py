@@ -31,7 +31,8 @@ SAMPLE_BYTES = 2
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The rate."""
     rates = ", ".join(f"{rate.kbps:g}" for rate in Rate)
-    parser.add_argument("--kbps", type=float, help=f"of --codec lyra: {rates} (default {DEFAULT.kbps:g})")
+    own = "of --codec voxduct, where it is encoded: 0.5, 1, 1.5 or 2 (default 2)"
+    parser.add_argument("--kbps", type=float, help=f"{own}; of lyra: {rates} (default {DEFAULT.kbps:g})")
 
 
 def encode(options: argparse.Namespace) -> int:

@@ -35,3 +35,9 @@ class CodeVectors:
             codes[book] = (table @ vector - half).argmax()
             vector = vector - table[codes[book]]
         return codes
+
+    @property
+    def neutral(self) -> Ints:
+        """Of each book the code whose vector is nearest to nothing, shape [books]."""
+        found: Ints = self._halves.argmin(axis=1)
+        return found
