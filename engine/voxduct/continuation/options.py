@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from voxduct.errors import MessageError
 
-MAX_SECONDS = 3_600.0  # positions are single-precision numbers in the graphs; they stay exact enough for so long
+MAX_SECONDS = 3_600.0  # who asks for more means something else
 MAX_TEMPERATURE = 2.0
 
 
