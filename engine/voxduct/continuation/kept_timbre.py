@@ -11,8 +11,8 @@ from voxduct.tts.code_vectors import CodeVectors
 from voxduct.tts.timbre import Portrait, Timbre
 
 REMEMBERED = 400  # frames that were drawn last, by which the drift is judged: 8 s
-EVERY = 5  # frames between two judgements
-FOLLOWED = 0.2  # of the way to the newest judgement in each frame: no step is heard
+EVERY = 10  # frames between two judgements
+FOLLOWED = 0.1  # of the way to the newest judgement in each frame: no step is heard
 MOST_SEMITONES = 4.0  # further away it is another note, and no drift
 
 

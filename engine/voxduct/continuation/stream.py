@@ -21,7 +21,6 @@ from voxduct.tts.code_vectors import CodeVectors
 from voxduct.tts.sampling import request_rng
 
 SEMANTIC, ACOUSTIC = 0, 1  # each stage has random numbers of its own
-REFRESHED_TOKENS = 40  # 1.6 s; in the next pause the acoustic model forgets all but the prompt, so that it drifts less
 DOUBTFUL = 1  # last tokens of a prompt that are drawn anew: the encoder could not hear what follows them
 
 
@@ -101,8 +100,6 @@ class ContinuationStream:
         )
         self._timbre = KeptTimbre(heard.codes, continuer.code_vectors)
         self._guard = SilenceGuard()
-        self._silent = frozenset(config.silent_tokens)
-        self._since_restart = 0
         self._gain = np.float32(1.0 / heard.gain)
         self._left = round(options.seconds * self._codec.sample_rate)
         self._decoder = self._codec.new_decoder_state()
@@ -131,12 +128,9 @@ class ContinuationStream:
         while True:
             while self._frames.wants_token:
                 remedy = self._guard.remedy()
-                token = self._tokens.next_token(sounding=remedy is not Remedy.NONE)
-                self._since_restart += 1
-                if remedy is Remedy.RESTART or (token in self._silent and self._since_restart >= REFRESHED_TOKENS):
+                if remedy is Remedy.RESTART:
                     self._frames.restart()
-                    self._since_restart = 0
-                self._frames.feed(token)
+                self._frames.feed(self._tokens.next_token(sounding=remedy is not Remedy.NONE))
             frame = self._frames.next_frame()
             if frame is not None:
                 return self._timbre.keep(frame)
