@@ -15,7 +15,7 @@ from voxduct.tts.config import VoiceConfig
 from voxduct.tts.lexicon import Lexicon
 from voxduct.tts.pointer import PhoneDuration
 from voxduct.tts.sampling import SamplingOptions
-from voxduct.tts.sound_parameters import SoundParameters
+from voxduct.tts.sound_parameters import MelCepstra, SoundParameters
 from voxduct.tts.synthesiser import Synthesiser
 from voxduct.tts.text_to_speech import TtsOptions
 from voxduct.tts.voices import Voice
@@ -159,6 +159,15 @@ def vocal_code_vectors() -> CodeVectors:
     tables[0, :, 0] = tables[1, :, 1] = np.arange(CODES)
     tables[:, :, 2] = 1.0
     return CodeVectors(tables, SoundParameters((1,), 12.0, (0,), 0.05, (2,), 3))
+
+
+def spectral_code_vectors() -> CodeVectors:
+    """A frame's first code is how loud it is, the second how it leans, the third its pitch, the fourth its voicing."""
+    tables = np.zeros((BOOKS, CODES, 4), np.float32)
+    tables[0, :, 0] = np.linspace(-90.0, 0.0, CODES)
+    for book in range(1, BOOKS):
+        tables[book, :, book] = np.linspace(-5.0, 5.0, CODES)
+    return CodeVectors(tables, SoundParameters((2,), 12.0, (0,), 2.0, cepstra=MelCepstra(2, 40, 1e-6, (3,), -4.0)))
 
 
 def fake_synthesiser(

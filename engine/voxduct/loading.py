@@ -82,6 +82,10 @@ class EngineOptions:
     """Within one run of a model; the server runs several at once."""
     delay_ms: int | None = None
     """See `AsrOptions.with_delay`; None is what suits the model."""
+    breath: bool = False
+    """See `TtsOptions.breath`."""
+    room: float = 0.0
+    """See `TtsOptions.room`."""
     wire_codecs: tuple[str, ...] = ()
     """Those of `WIRE_CODECS` that sessions may use instead of PCM."""
 
@@ -99,7 +103,7 @@ def load_engine(options: EngineOptions, *, speaks: bool = True) -> Engine:
         HubError: a published voice was not pulled yet.
         ModelError: a model is missing, damaged, cannot be pulled, or does not fit the others.
         ExtraError: Lyra's codec was asked for, and what converts it is not installed.
-        ValueError: the delay is out of range.
+        ValueError: the delay or the room is out of range.
     """
     threadpool_limits(limits=1, user_api="blas")
     asr = locate(options.asr, ModelKind.ASR, options.device)
@@ -126,6 +130,12 @@ def _load_second(options: EngineOptions, first: LocalModel, recogniser: Recognis
 
 def load_synthesiser(options: EngineOptions) -> TextToSpeech:
     """The speaking half alone: one of Voxduct's own voices, or a published model. Raises as `load_engine` does."""
+    synthesiser = _load_synthesiser(options)
+    synthesiser.options = replace(synthesiser.options, breath=options.breath, room=options.room)
+    return synthesiser
+
+
+def _load_synthesiser(options: EngineOptions) -> TextToSpeech:
     place = locate(options.tts, ModelKind.CODEC_LM, options.device)
     if is_pocket(place.folder):
         return load_pocket(place.folder, place.precision, _ort_options(options))

@@ -12,6 +12,7 @@ import soundfile
 from voxduct.errors import ModelError
 from voxduct.onnx.code_vectors import read_code_vectors, read_parameters
 from voxduct.onnx.codec import OnnxCodec
+from voxduct.tts.sound_parameters import MelCepstra
 
 ROOT = Path(__file__).parents[2]
 CODEC = ROOT / "models_onnx" / "voxduct-codec-16k"
@@ -94,6 +95,32 @@ def test_read_parameters_moments_are_parts_where_their_layout_repeats(
 def test_read_parameters_that_make_no_sense_raise_model_error(tmp_path: Path, entry: object) -> None:
     with pytest.raises(ModelError, match="export it again"):
         read_parameters(config(tmp_path, parameters=entry), 6)
+
+
+CEPSTRA = {"count": 1, "bands": 40, "floor": 0.0001, "voicing": [2, 5], "unvoiced": -4.0}
+
+
+def test_read_parameters_says_where_the_spectrum_is(tmp_path: Path) -> None:
+    found = read_parameters(config(tmp_path, parameters=ENTRY | {"cepstra": CEPSTRA}), 6)
+    assert found is not None and found.cepstra == MelCepstra(1, 40, 0.0001, (2, 5), -4.0)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        [],
+        {"count": 1},
+        CEPSTRA | {"count": 0},
+        CEPSTRA | {"count": 2},
+        CEPSTRA | {"bands": 0},
+        CEPSTRA | {"floor": 0.0},
+        CEPSTRA | {"voicing": [2, 6]},
+        CEPSTRA | {"unvoiced": float("inf")},
+    ],
+)
+def test_read_parameters_with_a_spectrum_that_makes_no_sense_raise_model_error(tmp_path: Path, entry: object) -> None:
+    with pytest.raises(ModelError, match=r"`cepstra`.*export it again"):
+        read_parameters(config(tmp_path, parameters=ENTRY | {"cepstra": entry}), 6)
 
 
 @pytest.mark.model

@@ -64,3 +64,12 @@ def test_mixed_codes_voices_follow_one_pointer() -> None:
     assert len(frames_of(CodeStream(mostly_slow, fake_config(), PHONES, np.random.default_rng(0)))) == 9 * len(PHONES)
     told = [[(phones.tolist(), age.tolist()) for _, phones, age in lm.fed if len(age) == 1] for lm in (eager, slow)]
     assert told[0] == told[1]
+
+
+def test_code_vectors_stretched_mind_what_is_stretched_and_not_what_is_shrunk_to_nothing() -> None:
+    vectors = CodeVectors(np.array([[[0.0, 0.0], [4.0, 1.0]]], np.float32))
+    wanted = np.array([0.0, 1.0], np.float32)
+    for factors, code in (([1.0, 1.0], 0), ([0.0, 1.0], 1), ([1.0, 6.0], 1)):
+        stretched = vectors.stretched(np.array(factors, np.float32))
+        assert stretched.nearest(wanted * np.array(factors, np.float32)).tolist() == [code]
+        assert stretched.parameters is None

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .codec_model import MELS, PROFILES
-from .codec_vector import CEPSTRA, PITCH_WEIGHT, WIDTH, VectorCodec
+from .codec_vector import BAND_WEIGHT, BANDS, CEPSTRA, PITCH_WEIGHT, WIDTH, VectorCodec
 from .halved import halve
 from .manifest import write_manifest
 
@@ -34,6 +34,13 @@ CONFIG = {
         # The first cepstrum is sqrt(MELS) times the mean of natural logarithms of power.
         "loudness_per_db": round(math.sqrt(MELS) * math.log(10.0) / 10.0, 4),
         "voicing": [half + CEPSTRA + 1 + band for half in (0, WIDTH // 2) for band in (0, 1)],  # up to 2 kHz or so
+        "cepstra": {
+            "count": CEPSTRA,
+            "bands": MELS,
+            "floor": 1e-4,  # as `codec_model.Features` adds it
+            "voicing": [half + CEPSTRA + 1 + band for half in (0, WIDTH // 2) for band in range(BANDS)],
+            "unvoiced": -0.8 * BAND_WEIGHT,
+        },
     },
 }
 DECODER_STATES = ("pitch", "phase", "pulses", "noise_frame", "overlap")

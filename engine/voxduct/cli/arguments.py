@@ -46,6 +46,14 @@ def positive_number(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    """A number from 0 to 1."""
+    value = float(text)
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text} is not a share (0 to 1)")
+    return value
+
+
 def port_number(text: str) -> int:
     """A TCP port; 0 lets the system choose."""
     value = int(text)
@@ -69,8 +77,17 @@ def add_engine_options(parser: argparse.ArgumentParser, *, hears: bool = True, s
     group.add_argument("--threads", type=positive_int, default=1, help="threads within one model run (default 1)")
 
 
+def add_speech_options(parser: argparse.ArgumentParser) -> None:
+    """What speech sounds like besides the voice."""
+    group = parser.add_argument_group("speech")
+    group.add_argument("--breath", action="store_true", help="breathe in between sentences (Voxduct's own voices)")
+    group.add_argument(
+        "--room", type=share, default=0.0, metavar="SHARE", help="as in a small room: 0 (none, the default) to 1"
+    )
+
+
 def engine_options(options: argparse.Namespace) -> EngineOptions:
-    """What `add_engine_options` put on the command line; what a command does not ask for keeps its default."""
+    """What the two functions above put on the command line; what a command does not ask for keeps its default."""
     return EngineOptions(
         asr=getattr(options, "asr", None),
         second_asr=getattr(options, "second_asr", None),
@@ -80,6 +97,8 @@ def engine_options(options: argparse.Namespace) -> EngineOptions:
         device=Device(options.device),
         threads=options.threads,
         delay_ms=getattr(options, "delay", None),
+        breath=getattr(options, "breath", False),
+        room=getattr(options, "room", 0.0),
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from voxduct.audio import Samples
-from voxduct.cli.arguments import Commands, add_engine_options, engine_options
+from voxduct.cli.arguments import Commands, add_engine_options, add_speech_options, engine_options
 from voxduct.cli.recordings import write_wav
 from voxduct.cli.voices import add_voices_option, choose_voice
 from voxduct.errors import TextError
@@ -37,6 +37,7 @@ def register(commands: Commands) -> None:
     parser.add_argument("--json", action="store_true", help="say what was made in one line of JSON")
     parser.add_argument("--words", action="store_true", help="as --json, and when each word is spoken, in seconds")
     add_engine_options(parser, hears=False)
+    add_speech_options(parser)
     parser.set_defaults(run=run)
 
 

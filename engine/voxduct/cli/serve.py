@@ -9,7 +9,14 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from voxduct.cli.arguments import Commands, add_engine_options, engine_options, port_number, positive_int
+from voxduct.cli.arguments import (
+    Commands,
+    add_engine_options,
+    add_speech_options,
+    engine_options,
+    port_number,
+    positive_int,
+)
 from voxduct.cli.mqtt import OPTION_HELP, attach_mqtt, mqtt_options
 from voxduct.cli.voices import add_voices_option
 from voxduct.errors import MessageError, ModelError
@@ -43,6 +50,7 @@ def register(commands: Commands) -> None:
     parser.add_argument("--mqtt", metavar="URL", help=OPTION_HELP)
     parser.add_argument("--verbose", action="store_true")
     add_engine_options(parser)
+    add_speech_options(parser)
     parser.add_argument(
         "--wire-codec",
         choices=["lyra"],

@@ -6,8 +6,9 @@ A graph is a protocol buffer, `ModelProto` of onnx/onnx's `onnx.proto`; read are
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from voxduct.onnx.codec import CODEC_TYPE
 from voxduct.onnx.files import read_config
 from voxduct.onnx.protobuf import fields_of
 from voxduct.tts.code_vectors import CodeVectors
-from voxduct.tts.sound_parameters import SoundParameters
+from voxduct.tts.sound_parameters import MelCepstra, SoundParameters
 
 GRAPH, INITIALIZER, DIMS, DATA_TYPE, RAW_DATA = 7, 5, 1, 2, 9
 FLOAT = 1
@@ -46,7 +47,8 @@ def read_parameters(folder: Path, width: int) -> SoundParameters | None:
     """The entry `parameters` of `config.json`; None where there is none.
 
     It has `pitch` and `loudness`, lists of places below `width`, as long as each other, and their scales
-    `pitch_per_octave` and `loudness_per_db`; it may have `voicing`, places of the same number for each pitch.
+    `pitch_per_octave` and `loudness_per_db`. It may have `voicing`, places of the same number for each pitch, and
+    `cepstra`, an object with the fields of `MelCepstra`.
 
     Raises:
         ModelError: it cannot be read, or is not like that.
@@ -66,7 +68,8 @@ def read_parameters(folder: Path, width: int) -> SoundParameters | None:
     if not fits or not all(0.0 < scale < np.inf for scale in scales):
         raise ModelError(f"{folder / 'config.json'}: `parameters` are not of vectors of {width}; export it again")
     part = _part(width, [pitch, loudness, *_by_band(voicing, len(pitch))]) if voicing else None
-    return SoundParameters(pitch, scales[0], loudness, scales[1], voicing, part)
+    cepstra = _cepstra(folder, entry, pitch, loudness, width)
+    return SoundParameters(pitch, scales[0], loudness, scales[1], voicing, part, cepstra)
 
 
 def _by_band(voicing: tuple[int, ...], moments: int) -> list[tuple[int, ...]]:
@@ -80,6 +83,26 @@ def _part(width: int, rows: list[tuple[int, ...]]) -> int | None:
     part = width // moments
     repeats = all(place == row[0] + moment * part for row in rows for moment, place in enumerate(row))
     return part if part * moments == width and repeats else None
+
+
+def _cepstra(
+    folder: Path, parameters: dict[str, Any], pitch: Sequence[int], loudness: Sequence[int], width: int
+) -> MelCepstra | None:
+    """What `parameters` say of the spectrum; raises ModelError where it is not as `read_parameters` says."""
+    entry = parameters.get("cepstra")
+    if entry is None:
+        return None
+    try:
+        voicing = tuple(int(place) for place in entry["voicing"])
+        count, bands = int(entry["count"]), int(entry["bands"])
+        found = MelCepstra(count, bands, float(entry["floor"]), voicing, float(entry["unvoiced"]))
+    except (TypeError, KeyError, ValueError) as error:
+        raise ModelError(f"{folder / 'config.json'}: `cepstra` lacks places or scales; export it again") from error
+    places = [*pitch, *voicing, *(start + place for start in loudness for place in range(count))]
+    fits = 0 < count <= bands and len(set(places)) == len(places) and set(places) <= set(range(width))
+    if not fits or not 0.0 < found.floor < np.inf or not np.isfinite(found.unvoiced):
+        raise ModelError(f"{folder / 'config.json'}: `cepstra` are not of vectors of {width}; export it again")
+    return found
 
 
 def _tables(model: bytes, cardinality: int) -> Iterator[Floats]:

@@ -23,6 +23,12 @@ class CodeVectors:
         """How many tables there are."""
         return len(self._tables)
 
+    @property
+    def width(self) -> int:
+        """Entries of a vector."""
+        width: int = self._tables.shape[2]
+        return width
+
     def vector(self, codes: Ints) -> Floats:
         """Codes of shape [books] to a vector of shape [width]."""
         found: Floats = self._tables[np.arange(self.books), codes].sum(axis=0)
@@ -41,3 +47,10 @@ class CodeVectors:
         """Of each book the code whose vector is nearest to nothing, shape [books]."""
         found: Ints = self._halves.argmin(axis=1)
         return found
+
+    def stretched(self, factors: Floats) -> CodeVectors:
+        """The same vectors, entry by entry times `factors`, shape [width]: what is larger weighs more in `nearest`.
+
+        They are no parameters of sound any more.
+        """
+        return CodeVectors(self._tables * factors)

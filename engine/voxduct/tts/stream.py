@@ -14,6 +14,7 @@ were.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
 import numpy as np
 
@@ -31,7 +32,9 @@ from voxduct.events import (
     SpeechWords,
 )
 from voxduct.models import Job, JobKind
+from voxduct.tts.breath import Breathing
 from voxduct.tts.clauses import Clause
+from voxduct.tts.room import Room
 from voxduct.tts.sampling import request_rng
 from voxduct.tts.sentence import CodedPiece, Sentence, SentenceForm, SpokenPiece, SpokenSentence
 from voxduct.tts.sentences import SentenceSplitter
@@ -63,8 +66,12 @@ class SpeechStream:
         self._jobs = 0
         self._parts: deque[object] = deque()
         self._before = ""  # what was taken of a sentence that has not ended
-        self._pause_ms = 0  # of silence before the next part
-        self._pause_after_ms = 0  # after the last of these parts
+        self._opens = False  # the next part begins a sentence, and is not the request's first
+        self._ends_sentence = False  # the last of these parts does
+        self._text = ""  # of these parts
+        self._breathing = Breathing(synthesiser.sample_rate) if synthesiser.options.breath else None
+        room = synthesiser.options.room
+        self._room = Room(room, synthesiser.sample_rate) if room else None
         self._speaking: Sentence | None = None
         self._job_out = self._ended = self._started = self._done = False
         self._samples = 0
@@ -121,6 +128,8 @@ class SpeechStream:
         if self._ended and self._speaking is None and not self._clauses and not self._parts:
             if not self._begun:
                 return self._fail_empty()
+            if self._room is not None:
+                events += self._say(SpokenPiece(self._room.flush(), last=True))
             events.append(self._end_with(SpeechEnd.COMPLETED))
         return events
 
@@ -170,7 +179,10 @@ class SpeechStream:
             self._speaking = self._begin_next()
         if self._speaking is None:
             return SpokenPiece(np.zeros(0, np.float32), last=True)
-        return self._speaking.speak(frames)
+        piece = self._speaking.speak(frames)
+        if self._room is not None and isinstance(piece, SpokenPiece):
+            return replace(piece, samples=self._room.feed(piece.samples))
+        return piece
 
     def _begin_next(self) -> Sentence | None:
         """The next sentence or clause that has something to say; None when there is none."""
@@ -179,17 +191,25 @@ class SpeechStream:
         if not self._parts:
             return None
         made, rng = self._synthesiser, request_rng(self._seed, self._begun)
-        pause = self._pause_ms * made.sample_rate // 1000 if self._begun else 0
+        pause, breathes = self._pause(), self._breathes()
         self._begun += 1
         part = self._parts.popleft()
-        self._pause_ms = made.options.clause_pause_ms if self._parts else self._pause_after_ms
-        return made.begin(part, self._voice, rng, pause, self._form)
+        self._opens = self._ends_sentence and not self._parts
+        return made.begin(part, self._voice, rng, pause, self._form, breathes=breathes)
+
+    def _pause(self) -> int:
+        """Samples of silence before the next part."""
+        options = self._synthesiser.options
+        pause_ms = options.sentence_pause_ms if self._opens else options.clause_pause_ms
+        return pause_ms * self._synthesiser.sample_rate // 1000 if self._begun else 0
+
+    def _breathes(self) -> bool:
+        """Whether a breath comes before the next part."""
+        return self._opens and self._breathing is not None and self._breathing.breathes(self._samples, self._text)
 
     def _take(self, clause: Clause) -> None:
-        """Its parts, if it has any, and the pause after them; a sentence whose rest is mute has ended all the same."""
-        options = self._synthesiser.options
+        """Its parts, if it has any, and what they end; a sentence whose rest is mute has ended all the same."""
         self._parts += self._synthesiser.parts(clause.text, self._before)
         self._before = "" if clause.ends_sentence else f"{self._before} {clause.text}"
-        self._pause_after_ms = options.sentence_pause_ms if clause.ends_sentence else options.clause_pause_ms
-        if not self._parts and clause.ends_sentence:
-            self._pause_ms = options.sentence_pause_ms
+        self._text, self._ends_sentence = clause.text, clause.ends_sentence
+        self._opens |= self._begun > 0 and not self._parts and clause.ends_sentence

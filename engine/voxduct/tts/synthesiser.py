@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+import numpy as np
+
 from voxduct.audio import SAMPLE_RATE
 from voxduct.errors import ModelError, VoiceError
 from voxduct.models import Codec, CodeLm, GraphemeToPhoneme, Ints
+from voxduct.tts.breath import BreathedFrames
 from voxduct.tts.clauses import PAUSE_MARKS
 from voxduct.tts.code_vectors import CodeVectors
 from voxduct.tts.codes import CodeStream
 from voxduct.tts.config import VoiceConfig
 from voxduct.tts.contour import Contour
 from voxduct.tts.gestures import contour_of
+from voxduct.tts.inhalation import Inhaler
 from voxduct.tts.intonation import IntonedCodes
 from voxduct.tts.lexicon import Lexicon
 from voxduct.tts.mixed_codes import MixedCodes
@@ -22,7 +26,7 @@ from voxduct.tts.normalise import PAUSES, spoken_words, stressed_words
 from voxduct.tts.phonemes import PhonemeSequence, Phonemizer, PhonePart
 from voxduct.tts.questions import rises
 from voxduct.tts.sampling import Rng
-from voxduct.tts.sentence import LaggingSound, Sentence, SentenceForm, SpokenSentence
+from voxduct.tts.sentence import FrameSource, LaggingSound, Sentence, SentenceForm, SpokenSentence
 from voxduct.tts.text_to_speech import TtsOptions
 from voxduct.tts.timbred_codes import TimbredCodes
 from voxduct.tts.voice_codes import SteppedCodes, VoiceCodes
@@ -67,6 +71,7 @@ class Synthesiser:
         self.config = config
         self.options = options or TtsOptions()
         self.code_vectors = code_vectors
+        self._inhaler = Inhaler.of(code_vectors, codec)
         self.phonemizer = Phonemizer(lexicon, g2p)
         self._voices = {voice.name: self.prime(voice) for voice in voices}
         self.shipped = frozenset(self._voices)
@@ -177,7 +182,14 @@ class Synthesiser:
                 yield frame
 
     def begin(
-        self, part: object, voice: NamedVoice, rng: Rng, pause: int = 0, form: SentenceForm = SpokenSentence
+        self,
+        part: object,
+        voice: NamedVoice,
+        rng: Rng,
+        pause: int = 0,
+        form: SentenceForm = SpokenSentence,
+        *,
+        breathes: bool = False,
     ) -> Sentence:
         """Begins with the cached state of the voice, or of each voice of a mixture."""
         assert isinstance(part, PhonePart)
@@ -185,8 +197,11 @@ class Synthesiser:
         if part.contour is not None:
             assert self.code_vectors is not None  # or there would be no contour
             drawn = IntonedCodes(drawn, part.contour, self._lengths(part.ids), self.code_vectors)
-        codes = CodeStream(drawn, self.config, part.ids, rng)
-        return form(codes, LaggingSound(self.codec), pause, part.words)
+        frames: FrameSource = CodeStream(drawn, self.config, part.ids, rng)
+        if breathes and self._inhaler is not None:
+            (own,) = rng.spawn(1)  # so that the words are drawn as without a breath
+            frames = BreathedFrames(self._inhaler.codes(_prompt(voice), own), frames)
+        return form(frames, LaggingSound(self.codec), pause, part.words)
 
     def _drawn(self, voice: NamedVoice, rng: Rng) -> SteppedCodes:
         if isinstance(voice, MixedVoice):
@@ -202,3 +217,9 @@ class Synthesiser:
             return drawn
         assert self.code_vectors is not None  # or there would be no timbre
         return TimbredCodes(drawn, voice.timbre, self.code_vectors)
+
+
+def _prompt(voice: NamedVoice) -> Ints:
+    """What a voice, or the voices of a mixture, said before, shape [books, frames]."""
+    voices = voice.voices if isinstance(voice, MixedVoice) else [voice]
+    return np.concatenate([one.voice.prompt_codes for one in voices if isinstance(one, PrimedVoice)], axis=1)

@@ -27,6 +27,15 @@ class TtsOptions:
     """Silence between two clauses of a sentence, added to what the voice itself pauses."""
     intonation: bool = True
     """Questions rise and emphasised words stand out, where the codec says which of its parameters is pitch."""
+    breath: bool = False
+    """Breathes in audibly between sentences, where the codec says which of its parameters are the spectrum."""
+    room: float = 0.0
+    """Share of a small room's reflections, 0 (none) to 1, in samples; who is sent codes hears no room."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a room that there cannot be."""
+        if not 0.0 <= self.room <= 1.0:
+            raise ValueError(f"a room of {self.room} is none; give 0 to 1")
 
 
 class TextToSpeech(Protocol):
@@ -64,6 +73,16 @@ class TextToSpeech(Protocol):
         """
 
     def begin(
-        self, part: object, voice: NamedVoice, rng: Rng, pause: int = 0, form: SentenceForm = SpokenSentence
+        self,
+        part: object,
+        voice: NamedVoice,
+        rng: Rng,
+        pause: int = 0,
+        form: SentenceForm = SpokenSentence,
+        *,
+        breathes: bool = False,
     ) -> Sentence:
-        """Begins to speak a part of a sentence after so many samples of silence; runs no model yet."""
+        """Begins to speak a part of a sentence after so many samples of silence; runs no model yet.
+
+        `breathes`: breathes in first, if it can.
+        """

@@ -74,7 +74,14 @@ class PocketSynthesiser:
         return [piece for piece in pieces if any(character.isalnum() for character in piece)]
 
     def begin(
-        self, part: object, voice: NamedVoice, rng: Rng, pause: int = 0, form: SentenceForm = SpokenSentence
+        self,
+        part: object,
+        voice: NamedVoice,
+        rng: Rng,
+        pause: int = 0,
+        form: SentenceForm = SpokenSentence,
+        *,
+        breathes: bool = False,
     ) -> Sentence:
         """Begins with the voice's state."""
         prepared = prepare(str(part), self.rules)

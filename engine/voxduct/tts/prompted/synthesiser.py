@@ -88,7 +88,14 @@ class PromptedSynthesiser:
         return self.family.parts(text)
 
     def begin(
-        self, part: object, voice: NamedVoice, rng: Rng, pause: int = 0, form: SentenceForm = SpokenSentence
+        self,
+        part: object,
+        voice: NamedVoice,
+        rng: Rng,
+        pause: int = 0,
+        form: SentenceForm = SpokenSentence,
+        *,
+        breathes: bool = False,
     ) -> Sentence:
         """Begins with an empty state: the voice is in the prompt."""
         prompt, script = self.family.begin(part, voice.name)
