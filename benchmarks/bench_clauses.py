@@ -41,8 +41,8 @@ from voxduct.bench.tts import Frontend
 from voxduct.events import SpeechAudio, SpeechWord, SpeechWords
 from voxduct.loading import EngineOptions, load_engine, load_own_synthesiser
 from voxduct.offline import hear_text, speak
-from voxduct.tts.sentences import SentenceSplitter
 from voxduct.tts.synthesiser import Synthesiser
+from voxduct.tts.text.sentences import SentenceSplitter
 
 PACE = 12  # tokens a second
 _TOKEN = re.compile(r"\s*(?:[\w'’]+|[^\w\s]+)|\s+$")

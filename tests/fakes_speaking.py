@@ -12,11 +12,11 @@ from voxduct.audio import SAMPLE_RATE, Samples
 from voxduct.models import CodeStep, Floats, Ints
 from voxduct.tts.code_vectors import CodeVectors
 from voxduct.tts.config import VoiceConfig
-from voxduct.tts.lexicon import Lexicon
 from voxduct.tts.pointer import PhoneDuration
 from voxduct.tts.sampling import SamplingOptions
 from voxduct.tts.sound_parameters import MelCepstra, SoundParameters
 from voxduct.tts.synthesiser import Synthesiser
+from voxduct.tts.text.lexicon import Lexicon
 from voxduct.tts.text_to_speech import TtsOptions
 from voxduct.tts.voices import Voice
 

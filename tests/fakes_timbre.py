@@ -6,8 +6,8 @@ import numpy as np
 
 from voxduct.models import Floats
 from voxduct.tts.code_vectors import CodeVectors
+from voxduct.tts.shaping.timbre import Portrait
 from voxduct.tts.sound_parameters import SoundParameters
-from voxduct.tts.timbre import Portrait
 
 LOUDNESS, PITCH, VOICING, BRIGHT = range(4)
 SAYS = SoundParameters((PITCH, 4 + PITCH), 12.0, (LOUDNESS, 4 + LOUDNESS), 1.0, (VOICING, 4 + VOICING), 4)

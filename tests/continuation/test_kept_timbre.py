@@ -7,7 +7,7 @@ from tests.fakes_timbre import BRIGHT, CODES, SAYS, portrait, sound
 from voxduct.continuation.kept_timbre import MOST_SEMITONES, KeptTimbre
 from voxduct.models import Floats, Ints
 from voxduct.tts.code_vectors import CodeVectors
-from voxduct.tts.timbre import Portrait
+from voxduct.tts.shaping.timbre import Portrait
 
 
 def books(prompt: Floats, drawn: Floats) -> CodeVectors:

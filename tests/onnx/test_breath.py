@@ -14,8 +14,8 @@ from voxduct.dsp import Doubles
 from voxduct.events import Event, SpeechAudio, SpeechCodes, SpeechWord, SpeechWords
 from voxduct.offline import speak
 from voxduct.onnx.synthesiser import load_synthesiser
-from voxduct.tts.inhalation import SHORTEST_S
 from voxduct.tts.sentence import CodedSentence
+from voxduct.tts.shaping.inhalation import SHORTEST_S
 from voxduct.tts.synthesiser import Synthesiser
 
 MODELS = Path(__file__).parents[2] / "models_onnx"

@@ -4,7 +4,7 @@ import pytest
 
 from tests.fakes_speaking import PHONES, FakeLm, fake_synthesiser, fake_voice
 from voxduct.errors import ModelError, VoiceError
-from voxduct.tts.phonemes import PhonePart
+from voxduct.tts.text.phonemes import PhonePart
 from voxduct.tts.voices import MixedVoice, PrimedVoice
 
 

@@ -11,8 +11,8 @@ from tests.tts.test_stream import TEXT, sound, speak
 from voxduct.events import Event, SpeechAudio, SpeechWord, SpeechWords
 from voxduct.tts import synthesiser as synthesisers
 from voxduct.tts.codes import CodeStream
-from voxduct.tts.normalise import spoken_words
-from voxduct.tts.phonemes import SpokenWord
+from voxduct.tts.text.normalise import spoken_words
+from voxduct.tts.text.phonemes import SpokenWord
 from voxduct.tts.text_to_speech import TtsOptions
 from voxduct.tts.word_times import WordTimes, shifted
 

@@ -16,7 +16,7 @@ from voxduct.events import SpeechAudio
 from voxduct.loading import EngineOptions, load_enroller, load_shelf, load_synthesiser
 from voxduct.offline import speak
 from voxduct.tts.sampling import request_rng
-from voxduct.tts.timbre import Portrait
+from voxduct.tts.shaping.timbre import Portrait
 from voxduct.voices.enrolment import Enroller, run_enrolment
 from voxduct.voices.sound import Sound, read_sound
 

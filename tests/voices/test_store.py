@@ -11,7 +11,7 @@ import pytest
 
 from tests.fakes_voices import CODEC, CONSENT
 from voxduct.errors import VoiceError, VoiceStoreError
-from voxduct.tts.timbre import Timbre
+from voxduct.tts.shaping.timbre import Timbre
 from voxduct.voices.enrolment import Spoken
 from voxduct.voices.store import WRITING, About, StoredVoice, VoiceStore, check_name
 

@@ -14,8 +14,8 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from voxduct.tts.normalise import PAUSES, spoken_words
-from voxduct.tts.numbers import ONES, TENS, digits
+from voxduct.tts.text.normalise import PAUSES, spoken_words
+from voxduct.tts.text.numbers import ONES, TENS, digits
 
 TITLES = {"mr": "mister", "mrs": "missis", "dr": "doctor", "st": "saint", "messrs": "messieurs"}
 

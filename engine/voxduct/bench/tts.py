@@ -33,8 +33,8 @@ from voxduct.bench.progress import tracked
 from voxduct.bench.results import Figures, milliseconds, rounded
 from voxduct.bench.scoring import Alignment, WordErrors, align, normalise
 from voxduct.bench.server_metrics import ServerMetrics
-from voxduct.tts.normalise import PAUSES, spoken_words
 from voxduct.tts.synthesiser import Synthesiser
+from voxduct.tts.text.normalise import PAUSES, spoken_words
 from voxduct_client import Client
 
 LEAST_S, MOST_S, MARGIN_S = 0.03, 0.25, 1.0

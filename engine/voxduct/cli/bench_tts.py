@@ -26,8 +26,8 @@ from voxduct.cli.arguments import Commands, engine_options, positive_int, positi
 from voxduct.cli.bench_question import question, report, server
 from voxduct.loading import load_engine, load_own_synthesiser
 from voxduct.offline import hear_text
-from voxduct.tts.normalise import spoken_words
 from voxduct.tts.synthesiser import Synthesiser
+from voxduct.tts.text.normalise import spoken_words
 
 ALL = "all"
 FLATNESS_CHARACTERS = 1_000  # a minute of speech

@@ -10,7 +10,7 @@ from pathlib import Path
 from voxduct.cli.arguments import engine_options
 from voxduct.errors import VoiceError
 from voxduct.loading import load_enroller, load_shelf
-from voxduct.tts.mixture import names_mixture, parse_mixture
+from voxduct.tts.shaping.mixture import names_mixture, parse_mixture
 from voxduct.tts.text_to_speech import TextToSpeech
 from voxduct.voices.enrolment import Enroller, run_enrolment
 from voxduct.voices.sound import read_sound

@@ -8,7 +8,7 @@ import numpy as np
 
 from voxduct.models import Ints
 from voxduct.tts.code_vectors import CodeVectors
-from voxduct.tts.timbre import Portrait, Timbre
+from voxduct.tts.shaping.timbre import Portrait, Timbre
 
 REMEMBERED = 400  # frames that were drawn last, by which the drift is judged: 8 s
 EVERY = 10  # frames between two judgements

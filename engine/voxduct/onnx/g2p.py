@@ -11,7 +11,7 @@ import numpy as np
 from voxduct.errors import InferenceError, ModelError
 from voxduct.onnx.files import check_names, read_config
 from voxduct.onnx.runtime import OrtOptions, open_session
-from voxduct.tts.lexicon import Lexicon
+from voxduct.tts.text.lexicon import Lexicon
 
 G2P_TYPE = "voxduct-g2p"
 

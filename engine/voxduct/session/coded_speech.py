@@ -11,7 +11,6 @@ from voxduct.codec.stretches import StretchEncoder, WireCodec
 from voxduct.dsp import Resampler
 from voxduct.events import SpeechWord
 from voxduct.models import Codec
-from voxduct.tts.phonemes import SpokenWord
 from voxduct.tts.sentence import (
     CodedPiece,
     CodedSentence,
@@ -21,6 +20,7 @@ from voxduct.tts.sentence import (
     SentenceForm,
     SpokenSentence,
 )
+from voxduct.tts.text.phonemes import SpokenWord
 from voxduct.tts.word_times import shifted
 
 

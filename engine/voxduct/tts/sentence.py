@@ -14,8 +14,8 @@ from voxduct.coded import CodedSound
 from voxduct.events import SpeechWord
 from voxduct.loudness import limited
 from voxduct.models import Codec, Ints
-from voxduct.tts.phonemes import SpokenWord
 from voxduct.tts.silence import LeadingSilence
+from voxduct.tts.text.phonemes import SpokenWord
 from voxduct.tts.word_times import WordTimes, shifted
 
 Frame = npt.NDArray[Any]

@@ -32,12 +32,12 @@ from voxduct.events import (
     SpeechWords,
 )
 from voxduct.models import Job, JobKind
-from voxduct.tts.breath import Breathing
-from voxduct.tts.clauses import Clause
-from voxduct.tts.room import Room
 from voxduct.tts.sampling import request_rng
 from voxduct.tts.sentence import CodedPiece, Sentence, SentenceForm, SpokenPiece, SpokenSentence
-from voxduct.tts.sentences import SentenceSplitter
+from voxduct.tts.shaping.breath import Breathing
+from voxduct.tts.shaping.room import Room
+from voxduct.tts.text.clauses import Clause
+from voxduct.tts.text.sentences import SentenceSplitter
 from voxduct.tts.text_to_speech import TextToSpeech
 from voxduct.tts.word_times import shifted
 

@@ -10,25 +10,25 @@ import numpy as np
 from voxduct.audio import SAMPLE_RATE
 from voxduct.errors import ModelError, VoiceError
 from voxduct.models import Codec, CodeLm, GraphemeToPhoneme, Ints
-from voxduct.tts.breath import BreathedFrames
-from voxduct.tts.clauses import PAUSE_MARKS
 from voxduct.tts.code_vectors import CodeVectors
 from voxduct.tts.codes import CodeStream
 from voxduct.tts.config import VoiceConfig
-from voxduct.tts.contour import Contour
-from voxduct.tts.gestures import contour_of
-from voxduct.tts.inhalation import Inhaler
-from voxduct.tts.intonation import IntonedCodes
-from voxduct.tts.lexicon import Lexicon
-from voxduct.tts.mixed_codes import MixedCodes
-from voxduct.tts.mixture import names_mixture, parse_mixture, refuse_mixture
-from voxduct.tts.normalise import PAUSES, spoken_words, stressed_words
-from voxduct.tts.phonemes import PhonemeSequence, Phonemizer, PhonePart
-from voxduct.tts.questions import rises
 from voxduct.tts.sampling import Rng
 from voxduct.tts.sentence import FrameSource, LaggingSound, Sentence, SentenceForm, SpokenSentence
+from voxduct.tts.shaping.breath import BreathedFrames
+from voxduct.tts.shaping.contour import Contour
+from voxduct.tts.shaping.gestures import contour_of
+from voxduct.tts.shaping.inhalation import Inhaler
+from voxduct.tts.shaping.intonation import IntonedCodes
+from voxduct.tts.shaping.mixed_codes import MixedCodes
+from voxduct.tts.shaping.mixture import names_mixture, parse_mixture, refuse_mixture
+from voxduct.tts.shaping.timbred_codes import TimbredCodes
+from voxduct.tts.text.clauses import PAUSE_MARKS
+from voxduct.tts.text.lexicon import Lexicon
+from voxduct.tts.text.normalise import PAUSES, spoken_words, stressed_words
+from voxduct.tts.text.phonemes import PhonemeSequence, Phonemizer, PhonePart
+from voxduct.tts.text.questions import rises
 from voxduct.tts.text_to_speech import TtsOptions
-from voxduct.tts.timbred_codes import TimbredCodes
 from voxduct.tts.voice_codes import SteppedCodes, VoiceCodes
 from voxduct.tts.voices import MixedVoice, NamedVoice, PrimedVoice, Voice, prime
 

@@ -13,7 +13,7 @@ import numpy as np
 from voxduct.models import CodeLm, Floats, Ints
 from voxduct.tts.config import VoiceConfig
 from voxduct.tts.pointer import prompt_windows
-from voxduct.tts.timbre import Timbre
+from voxduct.tts.shaping.timbre import Timbre
 
 
 class NamedVoice(Protocol):

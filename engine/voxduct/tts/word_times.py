@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from voxduct.events import SpeechWord
-from voxduct.tts.phonemes import SpokenWord
+from voxduct.tts.text.phonemes import SpokenWord
 
 LAG_FRAMES = 1  # by which the codec's decoder is behind the codes
 

@@ -22,8 +22,8 @@ from voxduct.audio import SAMPLE_RATE
 from voxduct.errors import InferenceError, VoxductError
 from voxduct.events import Event, Failed, SpeechStarted, SpeechStopped
 from voxduct.models import Ints, Job, JobKind, SpeakerEncoder, VadModel
+from voxduct.tts.shaping.timbre import Timbre
 from voxduct.tts.synthesiser import Synthesiser
-from voxduct.tts.timbre import Timbre
 from voxduct.tts.voices import PrimedVoice, Voice
 from voxduct.vad import VadOptions, VadStage
 from voxduct.voices.clip import ClipOptions, Speech, audible, check_clip, choose_speech

@@ -8,8 +8,8 @@ import numpy as np
 
 from voxduct.models import Ints
 from voxduct.tts.sampling import request_rng
+from voxduct.tts.shaping.timbre import Portrait, Timbre
 from voxduct.tts.synthesiser import Synthesiser
-from voxduct.tts.timbre import Portrait, Timbre
 from voxduct.tts.voices import PrimedVoice
 
 TEXT = (

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxduct.errors import VoiceError, VoiceStoreError
-from voxduct.tts.timbre import Timbre
+from voxduct.tts.shaping.timbre import Timbre
 from voxduct.voices.enrolment import Spoken
 
 SUFFIX = ".npz"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes_speaking import LEXICON
 from voxduct.bench.speaking.hard_items import ITEMS, KINDS, hard_items
-from voxduct.tts.normalise import PAUSES, spoken_words
+from voxduct.tts.text.normalise import PAUSES, spoken_words
 
 
 def test_hard_items_are_a_thousand_and_every_kind_has_its_share() -> None:

@@ -10,9 +10,9 @@ import pytest
 
 from tests.fakes_speaking import FakeCodec, FakeLm, fake_synthesiser
 from voxduct.bench.speaking.word_frames import Traced, WordFrames, word_frames
-from voxduct.tts.phonemes import SpokenWord
 from voxduct.tts.sentence import Frame, LaggingSound, SpokenSentence
 from voxduct.tts.stream import SpeechStream
+from voxduct.tts.text.phonemes import SpokenWord
 
 WORDS = [SpokenWord("hello", 1, 3), SpokenWord("dog", 3, 5)]
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from voxduct.tts.phonemes import SpokenWord
 from voxduct.tts.sentence import FrameSound, FrameSource, SpokenSentence
+from voxduct.tts.text.phonemes import SpokenWord
 
 LONGEST_S, MARGIN_S = 0.2, 0.2
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from voxduct.errors import ModelError, VoiceError
-from voxduct.tts.mixture import refuse_mixture
 from voxduct.tts.pocket.frames import FlowSampling, LatentFrames, LatentSound, PocketModel
 from voxduct.tts.pocket.text import TextRules, prepare, split
 from voxduct.tts.sampling import Rng
 from voxduct.tts.sentence import Sentence, SentenceForm, SpokenSentence
+from voxduct.tts.shaping.mixture import refuse_mixture
 from voxduct.tts.text_to_speech import TtsOptions
 from voxduct.tts.voices import LearntVoice, NamedVoice
 

@@ -22,11 +22,11 @@ import numpy as np
 
 from voxduct.errors import ModelError
 from voxduct.models import Ints
-from voxduct.tts.normalise import PAUSES, spoken_words
 from voxduct.tts.prompted.frames import TokenSampling
 from voxduct.tts.prompted.script import Choice, Given, Next, Script
 from voxduct.tts.prompted.vocabulary import Vocabulary, without_controls
 from voxduct.tts.prompted.window import Windows
+from voxduct.tts.text.normalise import PAUSES, spoken_words
 
 OWN_VOICE = "any"
 """The voice where there is no transcript: one that the model makes up, another one for every sentence."""

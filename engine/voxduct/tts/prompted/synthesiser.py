@@ -6,12 +6,12 @@ from typing import Protocol
 
 from voxduct.errors import ModelError, VoiceError
 from voxduct.models import Codec, TokenLm
-from voxduct.tts.mixture import refuse_mixture
 from voxduct.tts.prompted.frames import TokenFrames, TokenSampling
 from voxduct.tts.prompted.script import Script
 from voxduct.tts.prompted.window import StatefulSound, WindowedSound, Windows
 from voxduct.tts.sampling import Rng
 from voxduct.tts.sentence import Sentence, SentenceForm, SpokenSentence
+from voxduct.tts.shaping.mixture import refuse_mixture
 from voxduct.tts.text_to_speech import TtsOptions
 from voxduct.tts.voices import LearntVoice, NamedVoice
 
