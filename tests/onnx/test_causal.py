@@ -46,7 +46,8 @@ def run(graph: CausalGraph, borders: list[int], steps: int, state: object) -> Fl
     feeds, fixed = fed(steps)
     pieces = itertools.pairwise([0, *borders, steps])
     found = [graph.run({k: v[:, a:b] for k, v in feeds.items()}, fixed, state)[0] for a, b in pieces if b > a]
-    return np.concatenate(found, axis=1)[0]
+    whole: Floats = np.concatenate(found, axis=1)[0]
+    return whole
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,6 @@ def stepped(graph: CausalGraph) -> Floats:
     return run(graph, list(range(1, LONG)), LONG, graph.new_state())
 
 
-@torch.no_grad()
 def networks(model: CodeLm, steps: int) -> Floats:
     """What the network itself says, each step with the last `CONTEXT - 1` before it."""
     feeds, fixed = fed(steps)
@@ -64,12 +64,13 @@ def networks(model: CodeLm, steps: int) -> Floats:
     torch.set_num_threads(1)  # steps are too small to share
     empty = torch.zeros(SHAPE.layers, 1, SHAPE.heads, 0, SHAPE.head_dim)
     past, found = (empty, empty), []
-    for step in range(steps):
-        at = slice(step, step + 1)
-        seen = tuple(part[:, :, :, -(CONTEXT - 1) :] for part in past)
-        logits, _, kept = model(codes[:, at], phones[:, at], age[:, at], speaker, torch.tensor([[step]]), seen)
-        past = tuple(torch.stack(part) for part in zip(*kept, strict=True))
-        found.append(logits[0, 0].numpy())
+    with torch.no_grad():
+        for step in range(steps):
+            at = slice(step, step + 1)
+            seen = tuple(part[:, :, :, -(CONTEXT - 1) :] for part in past)
+            logits, _, kept = model(codes[:, at], phones[:, at], age[:, at], speaker, torch.tensor([[step]]), seen)
+            past = tuple(torch.stack(part) for part in zip(*kept, strict=True))
+            found.append(logits[0, 0].numpy())
     torch.set_num_threads(threads)
     return np.stack(found)
 
