@@ -17,12 +17,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from voxduct.onnx.causal import LENGTHS, ROOM, TOTAL
+
 from .code_lm_model import ROPE_BASE
 
 DOMAIN = "com.microsoft"  # ONNX Runtime's own operations
 EPSILON = 1e-6  # of `Norm`
-LENGTHS, TOTAL = "seqlens_k", "total_sequence_length"
-ROOM = 2  # contexts that a buffer holds at most
 
 
 def write_in_place(path: Path, *, layers: int, heads: int, head_dim: int, context: int) -> None:

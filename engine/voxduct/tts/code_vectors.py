@@ -34,6 +34,11 @@ class CodeVectors:
         found: Floats = self._tables[np.arange(self.books), codes].sum(axis=0)
         return found
 
+    def vectors(self, codes: Ints) -> Floats:
+        """Codes of shape [books, n] to vectors of shape [n, width]."""
+        found: Floats = self._tables[np.arange(self.books)[:, None], codes].sum(axis=0)
+        return found
+
     def nearest(self, vector: Floats) -> Ints:
         """A vector of shape [width] to codes of shape [books]: book by book, the nearest to what is left."""
         codes = np.zeros(self.books, np.int64)

@@ -50,7 +50,7 @@ class Portrait:
         says = vectors.parameters
         if says is None or says.part is None or not codes.shape[1]:
             return None
-        parts = np.stack([vectors.vector(frame) for frame in codes.T]).reshape(-1, says.part)
+        parts = vectors.vectors(codes).reshape(-1, says.part)
         loudness, voicing = parts[:, says.loudness[0]], says.voicing_of(parts)
         loud = float(np.percentile(loudness, 90))
         active = loudness > loud - ACTIVE_DB * says.loudness_per_db
